@@ -1,0 +1,47 @@
+# Everything needs only Python 3.11+ and make; `make help` lists the commands.
+PYTHON ?= python3
+AIRFLOW_PORT ?= 8080
+SERVICE_PORT ?= 8090
+RAW ?=
+EXIT ?=
+RUN = .venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format environment test-environment lock env compose-smoke screenshots clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: environment ## The whole loop on this machine (RAW=dir: your CSVs; EXIT=1: stop when done; AIRFLOW_PORT=, SERVICE_PORT=)
+	@$(RUN) airflow/embedded/demo.py --airflow-port $(AIRFLOW_PORT) --service-port $(SERVICE_PORT) \
+	  $(if $(RAW),--raw "$(RAW)") $(if $(EXIT),--exit)
+
+test: test-environment ## All tests, with coverage
+	@.ci/test
+
+lint: test-environment ## What CI checks before it tests: ruff, mypy, the layers
+	@.ci/lint
+
+format: test-environment ## Format the code
+	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
+
+environment:
+	@$(PYTHON) .ci/environment.py .venv model_package/requirements.txt --editable model_package
+
+test-environment:
+	@$(PYTHON) .ci/environment.py .venv model_package/requirements-test.txt --editable model_package
+
+lock: test-environment ## Renew the hashed locks from the *.in files
+	@.ci/lock
+
+env: ## Write .env with generated secrets for docker-compose
+	@$(PYTHON) .ci/make-env
+
+compose-smoke: ## Build and run docker-compose, both DAGs on a Celery worker, a prediction through nginx, and down
+	@.ci/compose-smoke
+
+screenshots: environment ## Take the pictures in docs/ anew from a running `make demo` (needs Chromium)
+	@$(RUN) docs/screenshots.py --airflow-port $(AIRFLOW_PORT) --service-port $(SERVICE_PORT)
+
+clean: ## Remove the environments and what tools left; data, models and Airflow's home stay
+	rm -rf .venv .venv-* dist .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
