@@ -1,0 +1,189 @@
+"""`python -m model <verb>`: the pipeline, its bundles and its contract from the command line."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from model.contracts import find, shipped
+from model.errors import ModelError
+from model.settings import Promotion, Settings
+
+EPILOG = """Exit status: 0 done, 2 the contract is wrong, 3 the data breaks it, 4 training failed, 5 a bundle cannot be
+used, 6 an earlier step has not run, 7 the store did not answer. Each option can also be set as MODEL_<NAME> in the
+environment."""
+
+app = typer.Typer(help=__doc__, epilog=EPILOG, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+
+Batch = Annotated[bool, typer.Option("--batch", help="The files in data/batch instead of those in data/raw")]
+Why = Annotated[str, typer.Option(help="Why, for the audit")]
+
+
+@app.callback()
+def _choose(
+    context: typer.Context,
+    contract: Annotated[str | None, typer.Option(help="A shipped contract's name, or a contract file (.py)")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="The folder of raw, batch and derived data")] = None,
+    artifacts_dir: Annotated[Path | None, typer.Option(help="The folder of bundles")] = None,
+) -> None:
+    given = {"contract": contract, "data_dir": data_dir, "artifacts_dir": artifacts_dir}
+    context.obj = {name: value for name, value in given.items() if value is not None}
+
+
+def _settings(context: typer.Context, **more: Any) -> Settings:  # noqa: ANN401 - settings of any kind
+    return Settings(**context.obj, **{name: value for name, value in more.items() if value is not None})
+
+
+def _run(step: str, settings: Settings) -> None:
+    from model import tasks  # noqa: PLC0415 - `--help` costs no pandas
+
+    started = time.monotonic()
+
+    def report(line: str) -> None:
+        typer.echo(f"[{time.monotonic() - started:6.1f} s] {line}")
+
+    tasks.run(step, settings, report)
+
+
+@app.command()
+def validate(context: typer.Context, *, batch: Batch = False) -> None:
+    """Check the raw files against the contract: text first, then types and ranges, then rows and leaks."""
+    _run("validate_batch" if batch else "validate", _settings(context))
+
+
+@app.command()
+def collect(context: typer.Context, *, batch: Batch = False) -> None:
+    """Make one table of the validated files, and say what was dropped and why."""
+    _run("collect_batch" if batch else "collect", _settings(context))
+
+
+@app.command()
+def preprocess(context: typer.Context, seed: Annotated[int | None, typer.Option(help="Of the split")] = None) -> None:
+    """Draw the hold-out, and make the pipeline that will be fitted on the rest."""
+    _run("preprocess", _settings(context, seed=seed))
+
+
+@app.command()
+def train(
+    context: typer.Context,
+    promote: Annotated[Promotion | None, typer.Option(help="What becomes of the new bundle")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of folds and resamples")] = None,
+    why: Why = "",
+) -> None:
+    """Train, judge once on the hold-out, write the bundle, and promote it when it is better."""
+    _run("train", _settings(context, promote=promote, seed=seed, reason=why or None))
+
+
+@app.command("create-batch-data")
+def create_batch_data(context: typer.Context) -> None:
+    """Encode the collected batch as the model takes it."""
+    _run("create_batch_data", _settings(context))
+
+
+@app.command()
+def predict(
+    context: typer.Context,
+    version: Annotated[str | None, typer.Option(help="A bundle version; the champion when not said")] = None,
+) -> None:
+    """Predict the batch: Parquet, CSV and the store. A rerun adds nothing."""
+    _run("predict", _settings(context, batch_version=version))
+
+
+@app.command()
+def bundles(context: typer.Context) -> None:
+    """List the bundles, the champion marked, with their main figure on their hold-out."""
+    from model.bundle import read_manifest  # noqa: PLC0415
+
+    registry = _registry(_settings(context))
+    champion = registry.champion_or_none()
+    for version in registry.versions():
+        manifest = read_manifest(registry.root / version)
+        mark = "*" if version == champion else " "
+        typer.echo(f"{mark} {version}  content {manifest.content[:12]}  trained on data {manifest.facts.data[:12]}")
+    typer.echo(f"{len(registry.versions())} bundles in {registry.root}; * serves")
+
+
+@app.command()
+def history(context: typer.Context) -> None:
+    """Show who promoted what, when and why."""
+    for entry in _registry(_settings(context)).history():
+        typer.echo(f"{entry['when']}  {entry['event']:<11}  {entry['version']}  by {entry['who']}: {entry['why']}")
+
+
+@app.command()
+def promote(context: typer.Context, version: str, why: Why = "") -> None:
+    """Make a bundle the champion, once it has loaded and passed its self-test."""
+    settings = _settings(context)
+    _registry(settings).promote(version, who=settings.who, why=why or "by hand")
+    typer.echo(f"{version} is the champion")
+
+
+@app.command()
+def rollback(context: typer.Context, why: Why = "") -> None:
+    """Make the champion before this one the champion again."""
+    settings = _settings(context)
+    typer.echo(f"{_registry(settings).rollback(who=settings.who, why=why or 'by hand')} is the champion again")
+
+
+def _registry(settings: Settings) -> Any:  # noqa: ANN401 - imported below: it costs ONNX Runtime
+    from model.registry import Registry  # noqa: PLC0415
+
+    return Registry(settings.artifacts_dir, find(settings.contract).contract.name)
+
+
+@app.command()
+def example(
+    context: typer.Context,
+    seed: Annotated[int, typer.Option(help="Of the generated rows")] = 0,
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Write even where there are files")] = False,
+) -> None:
+    """Write the contract's example data into the data folder, unless it holds some already."""
+    settings = _settings(context)
+    raw = settings.data_dir / "raw"
+    if not force and any(path for path in raw.glob("*") if not path.name.startswith(".")):
+        typer.echo(f"{raw} holds files already: nothing written")
+        return
+    write = find(settings.contract).write_example
+    if write is None:
+        typer.echo(f"contract {settings.contract} brings no example data: put your files into {raw}")
+        return
+    for path in write(settings.data_dir, seed=seed):
+        typer.echo(f"wrote {path}")
+
+
+@app.command()
+def contract(context: typer.Context, *, curl: Annotated[bool, typer.Option("--curl")] = False) -> None:
+    """Check the contract, and show its columns (or, with --curl, a request that works)."""
+    from model.derived import docs  # noqa: PLC0415
+
+    problem = find(_settings(context).contract)
+    if curl:
+        typer.echo(docs.curl(problem.contract))
+        return
+    typer.echo(f"{problem.contract.name}: {problem.contract.description}\nfingerprint {problem.contract.fingerprint}\n")
+    typer.echo(docs.columns_table(problem.contract))
+    typer.echo(f"\nshipped contracts: {', '.join(shipped())}")
+
+
+def main() -> None:
+    """Run a verb; a ModelError becomes its message and its exit status."""
+    try:
+        app(prog_name="python -m model")
+    except ModelError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except ValidationError as error:
+        from model.contract import explain  # noqa: PLC0415
+
+        typer.echo(f"error: {explain(error, 'settings (options and MODEL_* in the environment)')}", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,241 @@
+"""Contract -> the bodies of a prediction request and its answer, as pydantic models and so as OpenAPI.
+
+A request is `{"data": {"<column>": [value, ...], ...}}`: a list per column, all of one length, a row per place.
+The key is optional. Importing this module costs pydantic.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Literal, assert_never
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictInt,
+    StrictStr,
+    ValidationError,
+    create_model,
+)
+from pydantic_core import PydanticCustomError, from_json
+
+from model.contract import LARGEST_EXACT_INTEGER, Category, Column, Contract, Integer, Number, Timestamp
+from model.errors import Failure, RowsRefused, bounded
+
+MOST_ROWS = 10_000
+MOST_KEY_CHARACTERS = 200
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows that passed the contract: typed values by column, and the caller's keys when there were any."""
+
+    columns: dict[str, list[Any]]
+    keys: list[str] | None
+    count: int
+
+
+def _only_int_or_text(value: object) -> object:
+    if type(value) in (int, str):
+        return value
+    msg = f"must be one of the allowed values, not {type(value).__name__}"
+    raise PydanticCustomError("category", "{reason}", {"reason": msg})
+
+
+def value_type(column: Column) -> Any:  # noqa: ANN401 - an annotation made at run time
+    """The type that accepts exactly the values the contract allows, as JSON can say them.
+
+    Strict: neither "1" nor true is a number, and neither 0.5 nor 1.0 is an integer.
+    """
+    accepted: Any
+    match column:
+        case Number():
+            accepted = Annotated[float, Field(strict=True, ge=column.minimum, le=column.maximum)]
+        case Integer():
+            low = -LARGEST_EXACT_INTEGER if column.minimum is None else column.minimum
+            high = LARGEST_EXACT_INTEGER if column.maximum is None else column.maximum
+            accepted = Annotated[StrictInt, Field(ge=low, le=high)]
+        case Category():
+            # A bare Literal takes true for 1 and 9.0 for 9.
+            accepted = Annotated[Literal[column.values], BeforeValidator(_only_int_or_text)]
+        case Timestamp():
+            accepted = Annotated[AwareDatetime, Field(strict=True, ge=column.minimum, le=column.maximum)]
+        case _:
+            assert_never(column)
+    return accepted | None if column.nullable else accepted
+
+
+def _describe(column: Column) -> str:
+    unit = f" [{column.unit}]" if column.unit else ""
+    fed = "" if column.role == "feature" else " (checked and stored, not fed to the model)"
+    return f"{column.description}{unit}{fed}".strip()
+
+
+def _list_field(column: Column) -> tuple[Any, Any]:
+    values: Any = list.__class_getitem__(value_type(column))
+    extra: dict[str, Any] = {} if column.example is None else {"examples": [[json_value(column.example)]]}
+    # Column names are free text, Python's field names are not: fields are c0, c1, ... and known by their alias.
+    limits = Field(
+        alias=column.name,
+        title=column.name,
+        min_length=1,
+        max_length=MOST_ROWS,
+        description=_describe(column),
+        json_schema_extra=extra,
+    )
+    return values, limits
+
+
+def request_model(contract: Contract) -> type[BaseModel]:
+    """The body of `POST /get_prediction` for this contract."""
+    key: Any = Annotated[StrictStr, Field(min_length=1, max_length=MOST_KEY_CHARACTERS)] | StrictInt
+    fields: dict[str, Any] = {f"c{place}": _list_field(column) for place, column in enumerate(contract.columns)}
+    described = contract.key.description or "the caller's own identity of each row: stored, never fed to the model"
+    fields["key"] = (
+        list.__class_getitem__(key) | None,
+        Field(
+            default=None,
+            alias=contract.key.name,
+            title=contract.key.name,
+            min_length=1,
+            max_length=MOST_ROWS,
+            description=described,
+        ),
+    )
+    data = create_model("Columns", __base__=_Body, **fields)
+    return create_model("PredictionRequest", __base__=_Body, __doc__=contract.description or None, data=(data, ...))
+
+
+def response_model(contract: Contract) -> type[BaseModel]:
+    """The answer: one prediction for one row, a list of them, in order, for more."""
+    labels = tuple(label.value for label in contract.target.labels)
+    one: Any = Literal[labels] if labels else float
+    described = ", ".join(f"{label.value} is {label.name}" for label in contract.target.labels[:20])
+    answer = (one | list[one], Field(description=described or contract.target.description))
+    return create_model("PredictionResponse", __base__=_Body, prediction=answer)
+
+
+def example_request(contract: Contract) -> dict[str, dict[str, list[Any]]]:
+    """The request for one row, from the contract's examples; columns without one are left out."""
+    shown = {column.name: column.example for column in contract.columns if column.example is not None}
+    return {"data": {name: [json_value(value)] for name, value in shown.items()}}
+
+
+def json_value(value: Any) -> Any:  # noqa: ANN401 - any value a column can hold
+    """A typed value as JSON says it; a whole float stays a float."""
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+# -------------------------------------------------------------------------------------------- parsing
+
+
+def parse(model: type[BaseModel], body: bytes) -> Rows:
+    """A request's bytes -> rows that passed the contract.
+
+    Raises:
+        RowsRefused: with one `Failure` per wrong field (`where` is like `data.tempo[0]`), bounded in number.
+    """
+    _refuse_repeated_names(body)
+    try:
+        request: Any = model.model_validate_json(body)
+    except ValidationError as error:
+        raise RowsRefused("the request breaks the contract", _failures(error)) from None
+    return _rows(request.data)
+
+
+def _rows(data: BaseModel) -> Rows:
+    fields = type(data).model_fields
+    columns = {str(field.alias): getattr(data, name) for name, field in fields.items() if name != "key"}
+    keys = getattr(data, "key", None)
+    lengths = {name: len(values) for name, values in columns.items()}
+    if keys is not None:
+        lengths[str(fields["key"].alias)] = len(keys)
+    if len(set(lengths.values())) > 1:
+        raise RowsRefused("the request breaks the contract", _unequal(lengths))
+    return Rows(columns, None if keys is None else [str(key) for key in keys], max(lengths.values()))
+
+
+def _unequal(lengths: dict[str, int]) -> list[Failure]:
+    usual = max(set(lengths.values()), key=list(lengths.values()).count)
+    message = "has {} values where other columns have {}: all columns need the same number of rows"
+    return [
+        Failure("equal-lengths", message.format(length, usual), f"data.{bounded(name)}")
+        for name, length in lengths.items()
+        if length != usual
+    ]
+
+
+MOST_FIELDS = 50
+
+
+def _failures(error: ValidationError) -> list[Failure]:
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    return [Failure(str(item["type"]), bounded(item["msg"]), _where(item["loc"])) for item in found[:MOST_FIELDS]]
+
+
+def _where(place: tuple[int | str, ...]) -> str:
+    # pydantic adds the branch of a union ("int", "nullable[...]") behind the place: people need the place only.
+    named = [*place[:2], *(part for part in place[2:3] if isinstance(part, int))]
+    parts = [f"[{part}]" if isinstance(part, int) else f".{bounded(part)}" for part in named]
+    return "".join(parts).lstrip(".") or "body"
+
+
+class _RepeatedNameError(ValueError):
+    """A JSON object names a field twice."""
+
+
+def _only_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    seen: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in seen:
+            raise _RepeatedNameError(name)
+        seen[name] = value
+    return seen
+
+
+def _refuse_repeated_names(body: bytes) -> None:
+    """JSON parsers silently keep the last of repeated names: one of a client's two values would be lost."""
+    names = body.count(b'":') + body.count(b'" :')
+    try:
+        parsed = from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        failure = Failure("json", f"is not valid JSON: {bounded(error)}", "body")
+        raise RowsRefused("the request cannot be read", [failure]) from None
+    if names == _count_names(parsed):
+        return
+    try:
+        json.loads(body, object_pairs_hook=_only_once)
+    except _RepeatedNameError as error:
+        failure = Failure("repeated-name", "is given twice: leave one", f"data.{bounded(error)}")
+        raise RowsRefused("the request cannot be read", [failure]) from None
+    except (ValueError, RecursionError):
+        failure = Failure("json", "is not valid JSON", "body")
+        raise RowsRefused("the request cannot be read", [failure]) from None
+
+
+def _count_names(parsed: Any) -> int:  # noqa: ANN401 - any JSON value
+    if not isinstance(parsed, dict):
+        return 0
+    inner = parsed.get("data")
+    return len(parsed) + (len(inner) if isinstance(inner, dict) else 0)
+
+
+__all__ = [
+    "MOST_ROWS",
+    "Rows",
+    "example_request",
+    "json_value",
+    "parse",
+    "request_model",
+    "response_model",
+    "value_type",
+]

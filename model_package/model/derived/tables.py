@@ -1,0 +1,72 @@
+"""Contract -> the SQL table that holds its predictions: each with every input as it was sent.
+
+Own columns come first; the contract's columns follow as `input_<name>`, all nullable, so that a contract that
+grows adds columns and loses no row.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, assert_never
+
+import sqlalchemy as sa
+
+from model.contract import Category, Column, Contract, Integer, Number, Target, Timestamp
+
+LONGEST_NAME = 63  # PostgreSQL cuts longer identifiers silently
+
+
+def predictions(contract: Contract, metadata: sa.MetaData) -> sa.Table:
+    """The table `predictions_<contract name>`.
+
+    prediction_id: says the same for the same row, version and origin, so that writing twice adds nothing.
+    label, score: the answer; the score is P(positive), the largest class probability, or the value itself.
+    """
+    return sa.Table(
+        identifier(f"predictions_{contract.name}"),
+        metadata,
+        sa.Column("prediction_id", sa.String(64), primary_key=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, index=True),
+        sa.Column("origin", sa.String(200), nullable=False),
+        sa.Column("version", sa.String(100), nullable=False, index=True),
+        sa.Column("contract_fingerprint", sa.String(64), nullable=False),
+        sa.Column("key", sa.String(200), nullable=True, index=True),
+        sa.Column("label", _label_type(contract.target), nullable=False),
+        sa.Column("score", sa.Double, nullable=False),
+        *(sa.Column(input_name(column), _sql_type(column), nullable=True) for column in contract.columns),
+    )
+
+
+def input_name(column: Column) -> str:
+    """The name under which a contract's column stands in the table."""
+    return identifier(f"input_{column.name}")
+
+
+def identifier(name: str) -> str:
+    """`name`, or its beginning with a hash of the whole when it is too long for PostgreSQL."""
+    if len(name.encode()) <= LONGEST_NAME:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:12]
+    return f"{name.encode()[: LONGEST_NAME - 13].decode(errors='ignore')}_{digest}"
+
+
+def _sql_type(column: Column) -> sa.types.TypeEngine[Any]:
+    match column:
+        case Number():
+            return sa.Double()
+        case Integer():
+            return sa.BigInteger()
+        case Category():
+            return _scalar_type(column.values)
+        case Timestamp():
+            return sa.DateTime(timezone=True)
+        case _:
+            assert_never(column)
+
+
+def _label_type(target: Target) -> sa.types.TypeEngine[Any]:
+    return _scalar_type(target.classes) if target.labels else sa.Double()
+
+
+def _scalar_type(values: tuple[int | str, ...]) -> sa.types.TypeEngine[Any]:
+    return sa.BigInteger() if all(isinstance(value, int) for value in values) else sa.Text()

@@ -1,0 +1,167 @@
+"""Versions, the champion, and how it came to be: folders, a one-line file, and an append-only audit.
+
+    artifacts/<contract name>/<version>/     bundles (model.bundle)
+    artifacts/<contract name>/champion       the version that serves, replaced atomically
+    artifacts/<contract name>/history.jsonl  a line for each promotion and rollback: who, when, why
+
+The champion file alone decides what serves. A line is written to the audit first, as an intention: where a process
+died between the two, the line is followed by one that says so.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import getpass
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from model import bundle
+from model.errors import BundleError, BundleNotFound, bounded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from model.bundle import Bundle
+
+
+class Registry:
+    """The bundles of one contract."""
+
+    def __init__(self, artifacts_dir: Path, contract_name: str) -> None:
+        """Nothing is read or made yet."""
+        self.root = artifacts_dir / contract_name
+        self.champion_file = self.root / "champion"
+        self.history_file = self.root / "history.jsonl"
+
+    def versions(self) -> list[str]:
+        """All versions, oldest first (a version begins with its time)."""
+        return sorted(path.parent.name for path in self.root.glob("[!.]*/manifest.json"))
+
+    def champion(self) -> str:
+        """The version that serves. Raises BundleNotFound when none has been promoted yet."""
+        try:
+            return self.champion_file.read_text().strip()
+        except FileNotFoundError:
+            message = f"no champion in {self.root}: train one with DAG 1_training_pipeline or `python -m model train`"
+            raise BundleNotFound(message) from None
+
+    def champion_or_none(self) -> str | None:
+        """The version that serves, or None."""
+        with contextlib.suppress(BundleNotFound):
+            return self.champion()
+        return None
+
+    def load(self, version: str) -> Bundle:
+        """The bundle of that version, checked."""
+        if version != Path(version).name or version.startswith("."):
+            raise BundleNotFound(f"no bundle {bounded(version)!r} in {self.root}: `python -m model bundles`")
+        return bundle.load(self.root / version)
+
+    def load_champion(self) -> Bundle:
+        """The bundle that serves, checked."""
+        return self.load(self.champion())
+
+    def promote(self, version: str, *, who: str = "", why: str = "") -> None:
+        """Make `version` the champion, once it has loaded and passed its self-test."""
+        self.load(version)
+        with self._locked():
+            if version != self.champion_or_none():
+                self._replace_champion("promote", version, who, why)
+
+    def rollback(self, *, who: str = "", why: str = "") -> str:
+        """Make the champion before this one the champion again; returns its version."""
+        with self._locked():
+            version = self._previous()
+            self.load(version)
+            self._replace_champion("rollback", version, who, why)
+        return version
+
+    def history(self) -> list[dict[str, Any]]:
+        """The audit, oldest first."""
+        if not self.history_file.exists():
+            return []
+        # A process that died while it appended can leave half a line, which no reader may stumble over.
+        lines = self.history_file.read_text().splitlines()
+        return [entry for entry in map(_read_entry, lines) if entry is not None]
+
+    def _previous(self) -> str:
+        champion = self.champion()
+        stood = _champions(self._completed(champion))
+        if len(stood) < 2:  # noqa: PLR2004 - the one that serves and the one before it
+            message = f"no champion before {champion}: choose a version with `python -m model promote VERSION`"
+            raise BundleError(message)
+        return stood[-2]
+
+    def _completed(self, champion: str | None) -> list[dict[str, Any]]:
+        """The audit's entries that took effect."""
+        completed: list[dict[str, Any]] = []
+        for entry in self.history():
+            if entry["event"] == "interrupted":
+                completed.pop()
+            else:
+                completed.append(entry)
+        if completed and completed[-1]["version"] != champion:
+            completed.pop()
+        return completed
+
+    def _replace_champion(self, event: str, version: str, who: str, why: str) -> None:
+        before = self.champion_or_none()
+        self._note_interruption(before)
+        entry = {
+            "event": event,
+            "version": version,
+            "before": before,
+            "who": bounded(who) or getpass.getuser(),
+            "when": _now(),
+            "why": bounded(why, 500),
+        }
+        self._append(entry)
+        bundle.replace_file(self.champion_file, f"{version}\n".encode())
+
+    def _note_interruption(self, champion: str | None) -> None:
+        history = self.history()
+        last = history[-1] if history else None
+        if last and last["event"] != "interrupted" and last["version"] != champion:
+            self._append({**last, "event": "interrupted", "why": f"died during {last['event']}", "when": _now()})
+
+    def _append(self, entry: dict[str, Any]) -> None:
+        # A leading line break closes whatever half line a killed writer left.
+        begin = "\n" if self.history_file.exists() and not self.history_file.read_bytes().endswith(b"\n") else ""
+        with self.history_file.open("a") as file:
+            file.write(f"{begin}{json.dumps(entry)}\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        self.root.mkdir(parents=True, exist_ok=True)
+        with (self.root / ".lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+
+def _champions(completed: list[dict[str, Any]]) -> list[str]:
+    """The champions that a rollback can return to, the serving one last: a promotion adds, a rollback takes away."""
+    stood: list[str] = []
+    for entry in completed:
+        if entry["event"] == "promote":
+            stood.append(str(entry["version"]))
+        elif stood:
+            stood.pop()
+    return stood
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _read_entry(line: str) -> dict[str, Any] | None:
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return None
+    return entry if isinstance(entry, dict) and {"event", "version", "before"} <= entry.keys() else None

@@ -1,0 +1,34 @@
+"""What a deployment may set: `MODEL_*` in the environment, each with a default that works on a laptop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Promotion = Literal["when_better", "always", "never"]
+
+
+class Settings(BaseSettings):
+    """Constructed only at the doors (command line, Airflow bridge); everything inside takes it as a value."""
+
+    model_config = SettingsConfigDict(env_prefix="MODEL_", frozen=True, extra="forbid", secrets_dir=None)
+
+    contract: str = Field("reggaeton", description="A shipped contract's name, or the path of a contract file (.py)")
+    data_dir: Path = Field(Path("airflow/data"), description="The folder of raw, batch and derived data")
+    artifacts_dir: Path = Field(Path("airflow/artifacts"), description="The folder of bundles")
+    database_url: SecretStr = Field(
+        SecretStr("sqlite:///airflow/artifacts/predictions.db"),
+        description="Where predictions are stored: an SQLAlchemy URL of SQLite or PostgreSQL",
+    )
+    seed: int = Field(0, ge=0, lt=2**32, description="Seed of the split, the folds and the bootstrap")
+    folds: int = Field(5, ge=2, le=20, description="Folds of the cross-validation inside the training part")
+    cv_repeats: int = Field(5, ge=1, le=100, description="Repeats of that cross-validation")
+    bootstrap_samples: int = Field(1000, ge=100, le=100_000, description="Resamples behind each 95 % interval")
+    promote: Promotion = Field("when_better", description="What becomes of a newly trained bundle")
+    batch_files: str = Field("*.csv", description="Pattern of the files in the batch folder that are predicted")
+    batch_version: str = Field("", description="The bundle version that predicts a batch; empty: the champion")
+    reason: str = Field("", max_length=500, description="Why this run was started, kept in the audit")
+    who: str = Field("", max_length=100, description="Who started it; empty: the operating system's user")

@@ -1,0 +1,62 @@
+"""The model card of a bundle (Mitchell et al. 2019), generated from the contract and the figures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from model.contract import Contract
+from model.derived.docs import columns_table
+
+
+def card(contract: Contract, metrics: dict[str, Any]) -> str:
+    """Markdown: what is predicted, from which columns, how well, and what to be careful with."""
+    rows = metrics["rows"]
+    sections = [
+        f"# {contract.name}",
+        contract.description,
+        (
+            f"Predicts `{contract.target.name}` ({metrics['task']}). Trained on {rows['train']} rows, judged once on "
+            f"{rows['holdout']} held-out rows that were drawn before anything was fitted (split: {contract.split.by})."
+        ),
+        _threshold(metrics),
+        "## How good it is",
+        measures_table(metrics),
+        _comparison(metrics),
+        "## Columns",
+        columns_table(contract),
+        "## Be careful",
+        (
+            "Intervals are 95 %: the cross-validation's is a corrected resampled t interval, the hold-out's a "
+            "percentile bootstrap. Rows unlike the training rows are answered all the same: watch their drift."
+        ),
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _threshold(metrics: dict[str, Any]) -> str:
+    if metrics["threshold"] is None:
+        return ""
+    return f"The positive class is answered from a probability of {metrics['threshold']:.4f}, chosen inside the folds."
+
+
+def measures_table(metrics: dict[str, Any]) -> str:
+    """A Markdown table: measure, cross-validation, hold-out, a model without skill."""
+    lines = ["| measure | cross-validation | hold-out | no skill |", "|---|---|---|---|"]
+    for name, held_out in metrics["holdout"].items():
+        folds = metrics["cross_validation"]["measures"].get(name)
+        lines.append(f"| {name} | {_figure(folds)} | {_figure(held_out)} | {metrics['baseline'][name]:.3f} |")
+    return "\n".join(lines)
+
+
+def _figure(measured: dict[str, float] | None) -> str:
+    return "" if measured is None else "{value:.3f} [{low:.3f}, {high:.3f}]".format(**measured)
+
+
+def _comparison(metrics: dict[str, Any]) -> str:
+    found = metrics["champion"]
+    if found is None:
+        return "It was the first model: there was no champion to compare with."
+    return (
+        f"Against the champion of its time, on the same rows: {found['measure']} better by {found['gain']:.3f} "
+        f"[{found['low']:.3f}, {found['high']:.3f}], better in {found['confidence']:.0%} of paired resamples."
+    )

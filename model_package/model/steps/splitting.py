@@ -1,0 +1,145 @@
+"""Split: which rows are held out, decided by the rows themselves and a seed, never by their order in the files."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any, Never
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from model.errors import DataError, Failure
+from model.steps.likeness import groups, rows_are_distinctive
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from model.contract import Contract
+
+QUANTILES = 10
+
+
+def split(contract: Contract, frame: pd.DataFrame, *, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """(train, hold-out) of a collected, labelled frame, as `contract.split` says; each in the frame's order.
+
+    Rows with equal features never stand on both sides (Kapoor and Narayanan 2023, leakage L1.4). By time, the earlier
+    ones are left out of the training part, because moving the later ones would train on what comes after.
+
+    Raises:
+        DataError: the rows cannot be divided so, or a side would lack a label.
+    """
+    if contract.split.by == "time":
+        train, held = _by_time(contract, frame)
+    else:
+        held = _by_units(contract, frame, seed)
+        train = ~held
+    _check_sides(contract, frame, train, held)
+    return frame[train].reset_index(drop=True), frame[held].reset_index(drop=True)
+
+
+# ------------------------------------------------------------------------------------------- by units
+
+
+def _by_units(contract: Contract, frame: pd.DataFrame, seed: int) -> NDArray[np.bool_]:
+    """Whole units (rows that belong together) are drawn within strata until the share of rows is reached."""
+    unit = _units(contract, frame)
+    size = np.bincount(unit)
+    stratum = np.full(len(size), np.iinfo(np.intp).max)
+    np.minimum.at(stratum, unit, _strata(contract, frame))
+    order = _draw(frame[contract.key.name], unit, seed)
+    held = np.zeros(len(size), np.bool_)
+    for one in np.unique(stratum):
+        units = order[stratum[order] == one]
+        held[units[: _how_many(size[units], contract.split.share)]] = True
+    return np.asarray(held[unit], np.bool_)
+
+
+def _how_many(sizes: NDArray[np.intp], share: float) -> int:
+    """How many of the units, in this order, come nearest to the share of the rows; none and all only if need be."""
+    reached = np.concatenate([[0], np.cumsum(sizes)])
+    nearest = int(np.abs(reached - share * reached[-1]).argmin())
+    return min(max(nearest, 1), len(sizes) - 1)
+
+
+def _units(contract: Contract, frame: pd.DataFrame) -> NDArray[np.intp]:
+    """Numbers rows so that those with equal features, or of one group, have one number."""
+    ties = []
+    if rows_are_distinctive(contract):
+        ties.append(groups(frame, contract.feature_names))
+    if contract.split.by == "group" and contract.split.column is not None:
+        ties.append(_group(frame[contract.split.column]))
+    rows = np.arange(len(frame))
+    ends = [len(frame) + sum(len(tie) for tie in ties[:index]) + tie for index, tie in enumerate(ties)]
+    count = len(frame) * (1 + len(ties))
+    pairs = np.concatenate([rows[:0], *ends]), np.concatenate([rows[:0], *(rows for _ in ties)])
+    graph = coo_array((np.ones(len(pairs[0]), np.int8), pairs), shape=(count, count))
+    _, labels = connected_components(graph, directed=False)
+    return np.asarray(pd.factorize(labels[: len(frame)])[0], np.intp)
+
+
+def _group(values: pd.Series[Any]) -> NDArray[np.intp]:
+    """A number per group; rows without one are each on their own."""
+    codes, known = pd.factorize(values)
+    alone = codes < 0
+    return np.asarray(np.where(alone, len(known) + np.cumsum(alone), codes), np.intp) % (len(values) + len(known) + 1)
+
+
+def _strata(contract: Contract, frame: pd.DataFrame) -> NDArray[np.intp]:
+    """The label, the rarest first (so that a unit of several labels counts as its rarest); or tenths of the values."""
+    values = frame[contract.target.name]
+    if not contract.target.labels:
+        return np.asarray(pd.qcut(values.rank(method="first"), min(QUANTILES, len(values)), labels=False), np.intp)
+    counts = values.value_counts()
+    rarest = sorted(counts.index, key=lambda label: (counts[label], str(label)))
+    return np.asarray(values.map({label: place for place, label in enumerate(rarest)}), np.intp)
+
+
+def _draw(keys: pd.Series[Any], unit: NDArray[np.intp], seed: int) -> NDArray[np.intp]:
+    """The units in random order: by the least hash among their rows' keys, so whatever the order of the rows."""
+    drawn = np.fromiter((_hash(key, seed) for key in keys), np.uint64, len(keys))
+    least = np.full(int(unit.max(initial=-1)) + 1, np.iinfo(np.uint64).max)
+    np.minimum.at(least, unit, drawn)
+    return np.asarray(np.argsort(least, kind="stable"), np.intp)
+
+
+def _hash(key: str, seed: int) -> int:
+    return int.from_bytes(hashlib.blake2b(f"{seed}:{key}".encode(), digest_size=8).digest())
+
+
+# ------------------------------------------------------------------------------------------- by time
+
+
+def _by_time(contract: Contract, frame: pd.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """The latest rows are held out; rows of one moment stay together, rows without one are trained on."""
+    times = frame[str(contract.split.column)]
+    ranks = times.rank(method="min", pct=False)
+    cut = np.sort(ranks.dropna().to_numpy(np.float64))
+    if not len(cut):
+        _refuse(contract, "no row has a time")
+    held = (ranks >= cut[int(len(cut) * (1 - contract.split.share))]).fillna(value=False).to_numpy(np.bool_)
+    train = ~held
+    if rows_are_distinctive(contract):
+        alike = groups(frame, contract.feature_names)
+        train &= ~np.isin(alike, alike[held])
+    return train, held
+
+
+# ------------------------------------------------------------------------------------------- the result
+
+
+def _check_sides(contract: Contract, frame: pd.DataFrame, train: NDArray[np.bool_], held: NDArray[np.bool_]) -> None:
+    for side, chosen in (("training part", train), ("hold-out", held)):
+        if not chosen.any():
+            _refuse(contract, f"the {side} would be empty")
+        present = set(frame[contract.target.name][chosen])
+        lacking = [str(label) for label in contract.target.classes if label not in present]
+        if lacking:
+            _refuse(contract, f"the {side} would have no row of the label {', '.join(lacking[:5])}")
+
+
+def _refuse(contract: Contract, why: str) -> Never:
+    by = f"{contract.split.by}" + (f" ({contract.split.column})" if contract.split.column else "")
+    message = f"{why}: give more data, another share (now {contract.split.share}) or another Split"
+    raise DataError("the hold-out cannot be drawn", [Failure("split", message, f"split by {by}")])
