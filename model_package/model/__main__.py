@@ -18,7 +18,14 @@ EPILOG = """Exit status: 0 done, 2 the contract is wrong, 3 the data breaks it, 
 used, 6 an earlier step has not run, 7 the store did not answer. Each option can also be set as MODEL_<NAME> in the
 environment."""
 
-app = typer.Typer(help=__doc__, epilog=EPILOG, no_args_is_help=True, add_completion=False, rich_markup_mode=None)
+app = typer.Typer(
+    help=__doc__,
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
 
 Batch = Annotated[bool, typer.Option("--batch", help="The files in data/batch instead of those in data/raw")]
 Why = Annotated[str, typer.Option(help="Why, for the audit")]

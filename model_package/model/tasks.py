@@ -106,10 +106,10 @@ def _validate(job: Job, tables: list[RawTable], folder: Path, target: Path, *, l
     found = data.validate(job.contract, tables, labelled=labelled)
     passed = not found.failures
     said = {"passed": passed, "contract": job.contract.fingerprint, "files": _digests(folder, tables)}
-    assets.write_json(target, said | found.to_json())
-    job.report(str(found))
+    assets.write_json(target, said | {"report": json.loads(found.to_json())})
     if not passed:
-        raise DataError(f"the data breaks contract {job.contract.name!r}", found.failures)
+        raise DataError(f"the data breaks contract {job.contract.name!r} (report: {target})", found.failures)
+    job.report(str(found))
     return {"rows": sum(map(len, tables)), "findings": len(found.findings)}
 
 

@@ -36,10 +36,15 @@ contract = Contract(
 
 
 def estimator() -> Any:  # noqa: ANN401 - scikit-learn has no type for "an estimator"
-    """Extra trees: on 70 positives the best of those tried, and stable between seeds (docs/contract.md)."""
-    from sklearn.ensemble import ExtraTreesClassifier
+    """Extra trees on the columns as they are: with some 60 positives a column for each key only dilutes the draw.
 
-    return ExtraTreesClassifier(n_estimators=300, min_samples_leaf=2, random_state=0)
+    On three draws of the real training part: average precision .73 to .78 in 3 x 5 folds; one-hot keys give .64.
+    """
+    from sklearn.ensemble import ExtraTreesClassifier  # noqa: PLC0415 - the contract costs pydantic only
+    from sklearn.pipeline import Pipeline  # noqa: PLC0415
+
+    trees = ExtraTreesClassifier(n_estimators=300, max_features=6, criterion="entropy", random_state=0)
+    return Pipeline([("trees", trees)])
 
 
 def write_example(directory: Path, *, seed: int = 0) -> list[Path]:

@@ -81,7 +81,8 @@ def unfitted_pipeline(contract: Contract, estimator: object | None = None) -> Pi
     """
     if isinstance(estimator, Pipeline):
         return estimator
-    return Pipeline([("prepare", _preparation(contract)), ("estimator", estimator or _default(contract.target.task))])
+    chosen = _default(contract.target.task) if estimator is None else estimator
+    return Pipeline([("prepare", _preparation(contract)), ("estimator", chosen)])
 
 
 def _preparation(contract: Contract) -> ColumnTransformer:

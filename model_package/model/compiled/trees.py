@@ -1,0 +1,112 @@
+"""Fitted trees as flat arrays, and a list of them as one `TreeEnsemble` operator (ai.onnx.ml 5, all in double).
+
+ONNX Runtime adds the trees' leaves up in the order of the list, in double (tried with 1.32, one thread: bit for
+bit). So a constant that scikit-learn starts its sum with is the list's first tree: one leaf.
+Source: https://onnx.ai/onnx/operators/onnx_aionnxml_TreeEnsemble.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+from model.compiled.graph import TREES_DOMAIN, Floats, Graph, Positions
+
+NO_CHILD = -1
+SUM, UNCHANGED, LESS_OR_EQUAL = 1, 0, 0
+# The attributes that are tensors; the others are lists of integers.
+TENSORS = ("nodes_splits", "nodes_modes", "leaf_weights")
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """One binary tree whose leaves add to one `target`; every array is [nodes], the root is node 0.
+
+    A row goes left where `row[feature] <= threshold`; where that feature is NaN, as `missing_left` says. A leaf has
+    no children (`NO_CHILD`) and adds its `value`.
+    """
+
+    feature: Positions
+    threshold: Floats
+    left: Positions
+    right: Positions
+    missing_left: NDArray[np.bool_]
+    value: Floats
+    target: int = 0
+
+    @property
+    def is_leaf(self) -> NDArray[np.bool_]:
+        """Which nodes are leaves."""
+        leaves: NDArray[np.bool_] = self.left == NO_CHILD
+        return leaves
+
+
+def grown(tree: Any, value: Floats, target: int = 0) -> Tree:  # noqa: ANN401 - sklearn.tree._tree.Tree
+    """A scikit-learn `Tree` with the leaf values [nodes] given."""
+    return Tree(
+        feature=np.asarray(tree.feature, dtype=np.int64),
+        threshold=np.asarray(tree.threshold, dtype=np.float64),
+        left=np.asarray(tree.children_left, dtype=np.int64),
+        right=np.asarray(tree.children_right, dtype=np.int64),
+        missing_left=np.asarray(tree.missing_go_to_left, dtype=np.bool_),
+        value=np.asarray(value, dtype=np.float64),
+        target=target,
+    )
+
+
+def constant(value: float, target: int = 0) -> Tree:
+    """A tree that always adds `value`. Two nodes, because the operator wants a root that is no leaf."""
+    nothing = np.zeros(2, dtype=np.int64)
+    child = np.array([1, NO_CHILD])
+    return Tree(nothing, np.zeros(2), child, child, np.zeros(2, dtype=np.bool_), np.array([0.0, value]), target)
+
+
+def ensemble(graph: Graph, columns: str, trees: Sequence[Tree], targets: int) -> str:
+    """The sum over `trees` of the leaves that a row falls into: [n, targets] from [n, width]."""
+    planted = [constant(float(tree.value[0]), tree.target) if tree.is_leaf[0] else tree for tree in trees]
+    inner = np.cumsum([0, *(np.count_nonzero(~tree.is_leaf) for tree in planted)])[:-1]
+    leaves = np.cumsum([0, *(np.count_nonzero(tree.is_leaf) for tree in planted)])[:-1]
+    parts = [_attributes(*part) for part in zip(planted, inner, leaves, strict=True)]
+    joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    tensors = {name: numpy_helper.from_array(joined.pop(name)) for name in TENSORS}
+    return graph.add(
+        "TreeEnsemble",
+        columns,
+        domain=TREES_DOMAIN,
+        n_targets=targets,
+        aggregate_function=SUM,
+        post_transform=UNCHANGED,
+        tree_roots=inner.tolist(),
+        **{name: values.tolist() for name, values in joined.items()},
+        **tensors,
+    )
+
+
+def boosted(graph: Graph, columns: str, start: Floats, trees: Sequence[Tree]) -> str:
+    """Raw scores [n, targets] of boosting: the start [targets] first, then the trees in turn."""
+    first = [constant(float(value), target) for target, value in enumerate(start)]
+    return ensemble(graph, columns, [*first, *trees], len(start))
+
+
+def _attributes(tree: Tree, first_inner: int, first_leaf: int) -> dict[str, NDArray[Any]]:
+    """One tree's share of the operator's arrays; inner nodes and leaves are numbered apart, over all trees."""
+    leaf = tree.is_leaf
+    number = np.where(leaf, first_leaf + np.cumsum(leaf) - 1, first_inner + np.cumsum(~leaf) - 1)
+    left, right = tree.left[~leaf], tree.right[~leaf]
+    return {
+        "nodes_featureids": tree.feature[~leaf],
+        "nodes_splits": tree.threshold[~leaf],
+        "nodes_modes": np.full(len(left), LESS_OR_EQUAL, dtype=np.uint8),
+        "nodes_missing_value_tracks_true": tree.missing_left[~leaf].astype(np.int64),
+        "nodes_truenodeids": number[left],
+        "nodes_falsenodeids": number[right],
+        "nodes_trueleafs": leaf[left].astype(np.int64),
+        "nodes_falseleafs": leaf[right].astype(np.int64),
+        "leaf_targetids": np.full(np.count_nonzero(leaf), tree.target),
+        "leaf_weights": tree.value[leaf],
+    }

@@ -1,0 +1,71 @@
+"""Contracts that every test which takes "a contract" takes: the shipped ones, and one that is odd in every way."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from model import Category, Contract, Integer, Key, Number, Source, Split, Target, Timestamp
+from model.contracts import find, shipped
+from model.settings import Settings
+
+ODD = Contract(
+    name="odd",
+    description="Every kind of column, nullable ones, and names that would break careless code.",
+    key=Key('the "key"', example="a/b c"),
+    target=Target("churned?", labels={"yes": "left", "no": "stayed"}, positive="yes"),
+    sources=(Source("odd.csv", separator=";", missing=("NA", "-"), multiline=True),),
+    columns=(
+        Number("prix, €", None, 1000, example=12.5, nullable=True, unit="€"),
+        Integer("data", -5, 5, example=0),
+        Category("plan | tier", ("free", "it's 5\" wide", "ünïcode"), example="free", nullable=True),
+        Category("select", (3, 1, 2), example=1),
+        Timestamp("seen at", datetime(2020, 1, 1, tzinfo=UTC), example=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)),
+        Integer("household", 0, 40, example=7, role="context"),
+    ),
+    split=Split("group", column="household", share=0.25),
+)
+
+
+@pytest.fixture(params=[*shipped(), "odd"])
+def contract(request: pytest.FixtureRequest) -> Contract:
+    """Each shipped contract, and the odd one."""
+    return ODD if request.param == "odd" else find(request.param).contract
+
+
+@pytest.fixture(params=shipped())
+def shipped_name(request: pytest.FixtureRequest) -> str:
+    """Each shipped contract's name."""
+    return str(request.param)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings of the example problem in a folder of their own, with quick figures."""
+    return settings_in(tmp_path)
+
+
+def settings_in(folder: Path, **more: object) -> Settings:
+    """Settings that touch `folder` alone."""
+    own = {
+        "data_dir": folder / "data",
+        "artifacts_dir": folder / "artifacts",
+        "database_url": f"sqlite:///{folder}/predictions.db",
+        "folds": 3,
+        "cv_repeats": 1,
+        "bootstrap_samples": 100,
+    }
+    return Settings(**(own | more))
+
+
+def needed_program(name: str) -> str:
+    """The path of a program beside Python; without it a test skips, or fails where all programs must be there."""
+    found = shutil.which(name)
+    if found is None and os.environ.get("REQUIRE_SERVICES") == "1":
+        pytest.fail(f"{name} is not installed, and REQUIRE_SERVICES=1")
+    if found is None:
+        pytest.skip(f"{name} is not installed")
+    return found

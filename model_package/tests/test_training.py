@@ -1,0 +1,181 @@
+"""Training is honest: fitted on the training part only, judged once, and the same each time."""
+
+from __future__ import annotations
+
+import json
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from model import Contract, Number, Target
+from model.contracts import find
+from model.decision import decide
+from model.derived.frame import encode_frame
+from model.errors import CannotCompile, TrainingError
+from model.scoring import Scorer
+from model.steps import model as step
+from model.testing.bundles import QUICK_PLAN, ROWS, good_frame, quick_training
+from sklearn.ensemble import AdaBoostClassifier, ExtraTreesClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+
+def parts_of(contract: Contract, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
+    rows = good_frame(contract, ROWS, seed)
+    return rows.iloc[:180].reset_index(drop=True), rows.iloc[180:].reset_index(drop=True)
+
+
+def test_the_same_rows_and_seed_give_the_same_bytes(contract: Contract) -> None:
+    assert quick_training(contract).parts == quick_training(contract).parts
+
+
+def test_another_seed_gives_another_model() -> None:
+    tracks = find("reggaeton").contract
+    assert quick_training(tracks, 0).parts["model.onnx"] != quick_training(tracks, 1).parts["model.onnx"]
+
+
+def test_the_files_of_a_bundle_say_the_same_as_the_pipeline(contract: Contract, tmp_path: object) -> None:
+    import io
+
+    trained = quick_training(contract)
+    fitted = joblib.load(io.BytesIO(trained.parts["pipeline.joblib"]))
+    rows = encode_frame(contract, good_frame(contract, 50, seed=9))
+    output = Scorer(trained.parts["model.onnx"]).score(rows.to_numpy())
+    wanted = fitted.predict_proba(rows) if contract.target.labels else fitted.predict(rows)
+    np.testing.assert_allclose(output, wanted, rtol=1e-12, atol=1e-12)
+    selftest = json.loads(trained.parts["selftest.json"])
+    again = decide(contract, trained.threshold, Scorer(trained.parts["model.onnx"]).score(np.array(selftest["rows"], dtype=float)))
+    assert again.labels == selftest["labels"]
+
+
+def test_figures_stand_beside_intervals_baseline_and_counts(contract: Contract) -> None:
+    trained = quick_training(contract)
+    metrics = json.loads(trained.parts["metrics.json"])
+    assert metrics["rows"]["train"] == 180
+    assert metrics["rows"]["holdout"] == 60
+    for figure in metrics["holdout"].values():
+        assert figure["low"] <= figure["value"] <= figure["high"]
+    assert set(metrics["baseline"]) == set(metrics["holdout"])
+    assert metrics["champion"] is None
+    assert trained.is_better
+    card = trained.parts["card.md"].decode()
+    assert all(name in card for name in metrics["holdout"])
+    pictures = [name for name in trained.parts if name.endswith(".png")]
+    assert pictures
+    assert all(trained.parts[name].startswith(b"\x89PNG") for name in pictures)
+
+
+def test_a_no_skill_model_is_worse_than_one_that_learned() -> None:
+    metrics = json.loads(quick_training(find("reggaeton").contract).parts["metrics.json"])
+    assert metrics["baseline"]["roc_auc"] == 0.5
+    assert metrics["holdout"]["roc_auc"]["value"] > 0.7
+    assert metrics["baseline"]["average_precision"] == pytest.approx(0.5)
+    assert metrics["holdout"]["log_loss"]["value"] < metrics["baseline"]["log_loss"]
+
+
+def test_the_threshold_has_the_best_f1_of_all_out_of_fold() -> None:
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 2, 120)
+    scores = (truth * 0.3 + rng.random(120) * 0.7).round(2)
+    folds = step.Folds(truth, np.column_stack([1 - scores, scores]), np.ones(120, bool), {}, 0.2)
+    chosen = step.choose_threshold("binary", folds)
+
+    def f1(threshold: float) -> float:
+        answered = scores >= threshold
+        return float(2 * (answered & (truth == 1)).sum() / (answered.sum() + (truth == 1).sum()))
+
+    assert chosen is not None
+    assert f1(chosen) == max(map(f1, np.unique(scores)))
+    assert chosen not in scores
+    assert step.choose_threshold("multiclass", folds) is None
+
+
+def test_rows_with_equal_features_never_stand_in_two_folds() -> None:
+    tracks = find("reggaeton").contract
+    rows = good_frame(tracks, 60)
+    doubled = pd.concat([rows, rows.assign(id_new=rows.id_new + "b")], ignore_index=True)
+    features, truth = encode_frame(tracks, doubled), doubled.target.to_numpy(int)
+    groups = step._groups(tracks, doubled, features)
+    for pairs in step._repeats(tracks, doubled, features, truth, step.Plan(folds=3, repeats=2)):
+        for fit, test in pairs:
+            assert not set(groups[fit]) & set(groups[test])
+
+
+def test_a_split_by_time_tests_only_on_what_comes_later() -> None:
+    from model import Integer, Key, Source, Split
+
+    timed = Contract(
+        name="timed",
+        key=Key("id"),
+        target=Target("y", labels=(0, 1)),
+        sources=(Source("a.csv"),),
+        columns=(Number("x", 0, 1), Integer("day", 0, 10_000)),
+        split=Split("time", column="day"),
+    )
+    rows = good_frame(timed, 120)
+    features, truth = encode_frame(timed, rows), rows.y.to_numpy(int)
+    blocks = [pair for pairs in step._repeats(timed, rows, features, truth, step.Plan()) for pair in pairs]
+    assert len(blocks) == 5
+    for fit, test in blocks:
+        assert rows.day.iloc[fit].max() <= rows.day.iloc[test].min()
+    pipeline = step.unfitted_pipeline(timed, ExtraTreesClassifier(8, min_samples_leaf=3, random_state=0))
+    trained = step.train(timed, pipeline, (rows.iloc[:90], rows.iloc[90:]), QUICK_PLAN, None, lambda _: None)
+    assert trained.metrics["cross_validation"]["fits"] == 2
+
+
+def test_a_user_s_pipeline_is_taken_whole_and_an_estimator_is_prepared_for() -> None:
+    wine = find("wine").contract
+    whole = Pipeline([("scale", StandardScaler()), ("logistic", LogisticRegression())])
+    assert step.unfitted_pipeline(wine, whole) is whole
+    prepared = step.unfitted_pipeline(wine, LogisticRegression())
+    assert [name for name, _ in prepared.steps] == ["prepare", "estimator"]
+    assert type(step.unfitted_pipeline(find("diabetes").contract).steps[-1][1]).__name__ == "ExtraTreesRegressor"
+
+
+def test_an_estimator_without_a_compiled_form_is_refused_by_name() -> None:
+    tracks = find("reggaeton").contract
+    pipeline = step.unfitted_pipeline(tracks, AdaBoostClassifier(n_estimators=3))
+    with pytest.raises(CannotCompile, match="AdaBoostClassifier"):
+        step.train(tracks, pipeline, parts_of(tracks), QUICK_PLAN, None, lambda _: None)
+
+
+def test_an_estimator_that_cannot_be_fitted_is_refused_by_name() -> None:
+    wine = find("wine").contract  # has missing values, which a bare logistic regression does not take
+    pipeline = Pipeline([("estimator", LogisticRegression())])
+    with pytest.raises(TrainingError, match="LogisticRegression cannot be fitted"):
+        step.train(wine, pipeline, parts_of(wine), QUICK_PLAN, None, lambda _: None)
+
+
+def test_a_challenger_must_win_in_95_of_100_paired_resamples() -> None:
+    from model.steps.evaluation import Answers
+
+    tracks = find("reggaeton").contract
+    pipeline = step.unfitted_pipeline(tracks, ExtraTreesClassifier(20, min_samples_leaf=3, random_state=0))
+
+    def against(champion: object) -> step.Trained:
+        return step.train(tracks, pipeline, parts_of(tracks), QUICK_PLAN, champion, lambda _: None)  # type: ignore[arg-type]
+
+    hopeless = against(lambda rows: Answers(np.full((len(rows), 2), 0.5), 0.5))
+    assert hopeless.is_better
+    assert hopeless.metrics["champion"]["confidence"] > 0.95
+    twin = Scorer(hopeless.parts["model.onnx"])
+    same = against(lambda rows: Answers(twin.score(rows), hopeless.threshold))
+    assert not same.is_better
+    assert "better by 0.000" in same.parts["card.md"].decode()
+
+
+def test_the_reference_remembers_shares_that_add_up_to_one(contract: Contract) -> None:
+    reference = json.loads(quick_training(contract).parts["reference.json"])
+    assert set(reference["columns"]) == set(contract.column_names)
+    for column in [*reference["columns"].values(), reference["scores"]]:
+        assert sum(column["shares"]) == pytest.approx(1)
+        assert len(column["shares"]) == len(column.get("values", [0, *column.get("edges", [])]))
+
+
+def test_the_data_fingerprint_changes_with_any_cell() -> None:
+    rows = good_frame(find("reggaeton").contract, 20)
+    assert step.data_fingerprint(rows) == step.data_fingerprint(rows.copy())
+    assert step.data_fingerprint(rows) != step.data_fingerprint(rows.assign(tempo=rows.tempo + 1e-9))
+    assert step.data_fingerprint(rows) != step.data_fingerprint(rows.rename(columns={"tempo": "beat"}))
