@@ -46,10 +46,12 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Facts(BaseModel):
-    """Where a model comes from. Everything here but `parent` goes into the content hash.
+    """Where a model comes from.
 
     threshold: the positive class is answered when its probability is at least this; None unless binary.
     data: fingerprint of the training and hold-out rows; code: of the package that trained.
+    parent, comparison: the champion of that time, and how this model did against it on the same hold-out. These
+    two are not part of the content hash: the same data, code and seed give the same content whoever serves.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -60,6 +62,7 @@ class Facts(BaseModel):
     code: Sha256
     libraries: dict[str, str]
     parent: str | None = None
+    comparison: dict[str, float | str] | None = None
 
 
 class Manifest(BaseModel):
@@ -131,7 +134,7 @@ def write(root: Path, parts: dict[str, bytes], contract: Contract, facts: Facts)
 
 
 def _content_hash(files: dict[str, str], facts: Facts) -> str:
-    said = {"files": files, "facts": facts.model_dump(mode="json", exclude={"parent"})}
+    said = {"files": files, "facts": facts.model_dump(mode="json", exclude={"parent", "comparison"})}
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
@@ -211,7 +214,7 @@ def load(folder: Path) -> Bundle:
         return _construct(folder, manifest, parts)
     except BundleDamaged:
         raise
-    except (ModelError, ValueError, KeyError) as error:
+    except (ModelError, ValueError, KeyError, TypeError) as error:
         raise BundleDamaged(f"bundle {folder.name}: {bounded(error)}: promote another version") from error
 
 
@@ -258,7 +261,10 @@ def _construct(folder: Path, manifest: Manifest, parts: dict[str, bytes]) -> Bun
     contract = Contract.from_json(parts["contract.json"])
     if contract.fingerprint != manifest.contract_fingerprint:
         raise BundleDamaged(f"bundle {folder.name}: its contract is not the one it was trained under")
-    bundle = Bundle(folder, manifest, contract, Scorer(parts["model.onnx"]), json.loads(parts["metrics.json"]))
+    metrics = json.loads(parts["metrics.json"])
+    if metrics["task"] != contract.target.task:
+        raise BundleDamaged(f"bundle {folder.name}: its figures are of another task than its contract's")
+    bundle = Bundle(folder, manifest, contract, Scorer(parts["model.onnx"]), metrics)
     check_selftest(bundle, parts["selftest.json"])
     return bundle
 

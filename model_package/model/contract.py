@@ -201,6 +201,9 @@ class Target:
     def __post_init__(self) -> None:
         """Labels are distinct and at least two, or there are none; `positive` is one of two."""
         values = [label.value for label in self.labels]
+        if len({type(value) for value in values}) > 1:
+            msg = f"target {self.name!r}: labels must be all numbers or all text"
+            raise ValueError(msg)
         if len(values) == 1 or len(set(map(str, values))) != len(values):
             msg = f"target {self.name!r}: give at least two different labels, or none for a regression"
             raise ValueError(msg)
@@ -265,6 +268,9 @@ class Source:
         """A header or names; a separator that is not the decimal sign; a file inside the folder."""
         if not self.header and not self.names:
             msg = f"source {self.file!r}: without a header, say names=(...)"
+            raise ValueError(msg)
+        if self.separator in '"\n\r\0':
+            msg = f"source {self.file!r}: {self.separator!r} cannot separate fields"
             raise ValueError(msg)
         if self.separator == self.decimal:
             msg = f"source {self.file!r}: separator and decimal are both {self.decimal!r}"

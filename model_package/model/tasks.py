@@ -197,9 +197,12 @@ def train(job: Job) -> Summary:
         code=code_fingerprint(),
         libraries=_libraries(),
         parent=champion.version if champion else None,
+        comparison=trained.comparison,
     )
     version = bundle.write(job.registry.root, trained.parts, job.contract, facts)
-    job.report(f"wrote bundle {version} ({job.registry.root / version})")
+    job.report(f"bundle {version} stands in {job.registry.root / version}")
+    if trained.comparison:
+        job.report(_against(champion, trained.comparison))
     promoted = _promote(job, version, trained.is_better)
     chief = trained.metrics["primary"]
     return {"version": version, "promoted": promoted, chief: trained.metrics["holdout"][chief]["value"]}
@@ -217,6 +220,12 @@ def _champion(job: Job) -> Bundle | None:
         return champion
     job.report(f"champion {version} answers another question (features or target differ): no comparison")
     return None
+
+
+def _against(champion: Bundle | None, found: dict[str, float | str]) -> str:
+    name = champion.version if champion else ""
+    gained = "{measure} better by {gain:.3f} [{low:.3f}, {high:.3f}]".format(**found)
+    return f"against {name} on the same held-out rows: {gained}, better in {found['confidence']:.0%} of paired resamples"
 
 
 def _answers(champion: Bundle) -> Callable[[Any], Any]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -69,3 +72,32 @@ def needed_program(name: str) -> str:
     if found is None:
         pytest.skip(f"{name} is not installed")
     return found
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL server of our own, reached through a socket in its folder."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    initdb = str(found[-1]) if found else needed_program("initdb")
+    # PostgreSQL refuses to run as root: there its own user, which its package makes, runs it.
+    user = "postgres" if os.geteuid() == 0 else None
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))  # short: a socket's path has at most 107 bytes
+    if user:
+        shutil.chown(folder, user)
+    try:
+        yield from _running_postgres(Path(initdb), folder, user)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _running_postgres(initdb: Path, folder: Path, user: str | None) -> Iterator[str]:
+    def run(*words: str) -> None:
+        subprocess.run(words, user=user, cwd=folder, check=True, capture_output=True)
+
+    data, control = str(folder / "data"), str(initdb.with_name("pg_ctl"))
+    run(str(initdb), "-D", data, "-U", "postgres", "--auth=trust", "--no-sync")
+    run(control, "-D", data, "-w", "-l", str(folder / "log"), "-o", f"-k {folder} -c listen_addresses=''", "start")
+    try:
+        yield f"postgresql+psycopg://postgres@/postgres?host={folder}"
+    finally:
+        run(control, "-D", data, "-m", "immediate", "stop")

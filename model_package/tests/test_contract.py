@@ -67,7 +67,9 @@ def test_names_bounds_and_units_survive_json_whatever_they_are(name: str, bound:
         (lambda: Timestamp("x", datetime(2026, 1, 1)), "offset"),  # noqa: DTZ001 - the missing zone is the point
         (lambda: Number("x", colour="red"), "colour"),
         (lambda: Target("y", labels=(1,)), "two different labels"),
-        (lambda: Target("y", labels=(1, "1")), "two different labels"),
+        (lambda: Target("y", labels=(1, "1")), "all numbers or all text"),
+        (lambda: Target("y", labels=(1, 1)), "two different labels"),
+        (lambda: Source("a.csv", separator='"'), "cannot separate"),
         (lambda: Target("y", labels=(0, 1), positive=2), "positive"),
         (lambda: Target("y", labels=(0, 1), minimum=0), "regression"),
         (lambda: Source("../a.csv"), "inside the raw data folder"),

@@ -21,7 +21,6 @@ def card(contract: Contract, metrics: dict[str, Any]) -> str:
         _threshold(metrics),
         "## How good it is",
         measures_table(metrics),
-        _comparison(metrics),
         "## Columns",
         columns_table(contract),
         "## Be careful",
@@ -50,13 +49,3 @@ def measures_table(metrics: dict[str, Any]) -> str:
 
 def _figure(measured: dict[str, float] | None) -> str:
     return "" if measured is None else "{value:.3f} [{low:.3f}, {high:.3f}]".format(**measured)
-
-
-def _comparison(metrics: dict[str, Any]) -> str:
-    found = metrics["champion"]
-    if found is None:
-        return "It was the first model: there was no champion to compare with."
-    return (
-        f"Against the champion of its time, on the same rows: {found['measure']} better by {found['gain']:.3f} "
-        f"[{found['low']:.3f}, {found['high']:.3f}], better in {found['confidence']:.0%} of paired resamples."
-    )

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from model.errors import DataError
-from model.steps.likeness import empty_rows, first_of, groups, rows_are_distinctive
+from model.steps.likeness import empty_rows, repeats
 from model.steps.typed import Rows, typed_rows
 
 if TYPE_CHECKING:
@@ -40,28 +40,19 @@ def collect(contract: Contract, tables: Sequence[RawTable], *, labelled: bool = 
     if failures:
         raise DataError("the data cannot be collected; run: python -m model validate", failures)
     empty = empty_rows(contract, rows.frame)
-    repeats = _repeats(contract, rows.frame, ~empty) if labelled else np.zeros(len(empty), np.bool_)
-    kept = rows.frame[~empty & ~repeats].reset_index(drop=True)
-    return Collected(kept, _dropped(contract, rows, empty, repeats))
+    again = repeats(contract, rows.frame, ~empty, labelled=True) if labelled else np.zeros(len(empty), np.bool_)
+    kept = rows.frame[~empty & ~again].reset_index(drop=True)
+    return Collected(kept, _dropped(contract, rows, empty, again))
 
 
-def _repeats(contract: Contract, frame: pd.DataFrame, kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    found = np.zeros(len(frame), np.bool_)
-    if rows_are_distinctive(contract):
-        at = np.flatnonzero(kept)
-        codes = groups(frame.iloc[at], [*contract.column_names, contract.target.name])
-        found[at] = first_of(codes) != np.arange(len(at))
-    return found
-
-
-def _dropped(
-    contract: Contract, rows: Rows, empty: NDArray[np.bool_], repeats: NDArray[np.bool_]
-) -> pd.DataFrame:
-    at = np.flatnonzero(empty | repeats)
+def _dropped(contract: Contract, rows: Rows, empty: NDArray[np.bool_], again: NDArray[np.bool_]) -> pd.DataFrame:
+    at = np.flatnonzero(empty | again)
     reasons = np.where(empty[at], "empty: no value in any feature", "repeats an earlier row and its label")
-    return pd.DataFrame({
-        "file": pd.Series([rows.names[file] for file in rows.files[at]], dtype="str"),
-        "line": rows.lines[at],
-        "key": rows.frame[contract.key.name].iloc[at].reset_index(drop=True),
-        "reason": pd.Series(list(reasons), dtype="str"),
-    })
+    return pd.DataFrame(
+        {
+            "file": pd.Series([rows.names[file] for file in rows.files[at]], dtype="str"),
+            "line": rows.lines[at],
+            "key": rows.frame[contract.key.name].iloc[at].reset_index(drop=True),
+            "reason": pd.Series(list(reasons), dtype="str"),
+        }
+    )

@@ -22,12 +22,10 @@ if TYPE_CHECKING:
     from model.raw import RawTable
     from model.steps.typed import Rows
 
-Floats = "NDArray[np.float64]"
-
 LEAK_FROM = 0.99
 # Below so many rows of a class, a perfect order is luck.
 FEWEST_ROWS = 10
-# A category's values are ordered by how often the label goes with them; with few rows a value that is memory, not order.
+# A category's values are ordered by how often the label goes with them; with few rows a value, that would be memory.
 ROWS_PER_VALUE = 20
 
 
@@ -136,6 +134,6 @@ def one_source_columns(tables: Sequence[RawTable], rows: Rows, labels: pd.Series
         seen = set.union(*(in_file[index] for index in having))
         if len(having) < len(tables) and len(seen) == 1 and len(everywhere) > 1:
             where = f"{', '.join(tables[index].file for index in having)} column {name}"
-            message = f"stands only in files with the label {next(iter(seen))!r}: its presence gives the answer away"
+            message = f"stands only in files with the label {next(iter(seen))}: its presence gives the answer away"
             findings.append(Finding("one-source column", message, where))
     return findings

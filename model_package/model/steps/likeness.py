@@ -37,6 +37,16 @@ def empty_rows(contract: Contract, frame: pd.DataFrame) -> NDArray[np.bool_]:
     return np.asarray(frame[list(contract.feature_names)].isna().all(axis="columns"), np.bool_)
 
 
+def repeats(contract: Contract, frame: pd.DataFrame, among: NDArray[np.bool_], *, labelled: bool) -> NDArray[np.bool_]:
+    """Rows, of those asked about, equal to an earlier one in every column (and label), where that is no coincidence."""
+    found = np.zeros(len(frame), np.bool_)
+    if rows_are_distinctive(contract):
+        names = [*contract.column_names, *([contract.target.name] if labelled else [])]
+        at = np.flatnonzero(among)
+        found[at] = first_of(groups(frame.iloc[at], names)) != np.arange(len(at))
+    return found
+
+
 def rows_are_distinctive(contract: Contract) -> bool:
     """Whether two rows that are equal in all columns are one observation twice, and not a coincidence.
 

@@ -62,12 +62,12 @@ class Trained:
     parts: dict[str, bytes]
     threshold: float | None
     metrics: dict[str, Any]
+    comparison: dict[str, float | str] | None
 
     @property
     def is_better(self) -> bool:
         """First, or better than the champion in at least 95 % of paired resamples of the hold-out."""
-        comparison = self.metrics["champion"]
-        return comparison is None or float(comparison["confidence"]) >= PROMOTE_CONFIDENCE
+        return self.comparison is None or float(self.comparison["confidence"]) >= PROMOTE_CONFIDENCE
 
 
 # ------------------------------------------------------------------------------------------ pipeline
@@ -133,7 +133,7 @@ def train(
     rows = encode_frame(contract, holdout).to_numpy()
     ours = evaluation.Answers(Scorer(model).score(rows), threshold)
     report(f"evaluating on the {len(holdout)} held-out rows, {plan.bootstrap_samples} resamples")
-    metrics = _metrics(contract, (train_part, holdout), folds, ours, champion and champion(rows), plan)
+    metrics = _metrics(contract, (train_part, holdout), folds, ours, plan)
     answered = decide(contract, threshold, ours.output)
     files = {
         "pipeline.joblib": _stored(fitted),
@@ -145,7 +145,13 @@ def train(
         **pictures(contract, truth, ours, folds.output),
     }
     files["card.md"] = card(contract, metrics).encode()
-    return Trained(files, threshold, metrics)
+    return Trained(files, threshold, metrics, champion and _gain(task, truth, ours, champion(rows), plan))
+
+
+def _gain(
+    task: Task, truth: NDArray[Any], ours: evaluation.Answers, theirs: evaluation.Answers, plan: Plan
+) -> dict[str, float | str]:
+    return evaluation.gain(task, truth, ours, theirs, samples=plan.bootstrap_samples, seed=plan.seed)
 
 
 def _targets(contract: Contract, frame: pd.DataFrame) -> NDArray[Any]:
@@ -306,7 +312,6 @@ def _metrics(
     parts: tuple[pd.DataFrame, pd.DataFrame],
     folds: Folds,
     ours: evaluation.Answers,
-    theirs: evaluation.Answers | None,
     plan: Plan,
 ) -> dict[str, Any]:
     train_part, holdout = parts
@@ -325,7 +330,6 @@ def _metrics(
         },
         "holdout": evaluation.evaluate(task, truth, ours.output, ours.threshold, **sure),
         "baseline": evaluation.point(task, truth, baseline.output, baseline.threshold),
-        "champion": None if theirs is None else evaluation.gain(task, truth, ours, theirs, **sure),
     }
 
 

@@ -16,7 +16,7 @@ Severity = Literal["note", "warning"]
 class Finding:
     """Something worth knowing that is not fatal.
 
-    check: "empty rows", "repeated rows", "leak", "one-source column", "ambiguous rows".
+    check: "empty rows", "repeated rows", "leak", "one-source column".
     value: a leak's strength (folded ROC AUC, or |Spearman|'s equivalent), else None.
     """
 
@@ -77,8 +77,10 @@ class ValidationReport:
         files = bounded(", ".join(f"{summary.file} ({summary.rows})" for summary in self.files))
         verdict = "passed" if self.passed else f"{self.failure_count} failed checks"
         labels = ", ".join(f"{label}: {count}" for label, count in list(self.labels.items())[:MOST_FAILURES])
-        return "\n".join([
-            f"{self.contract}: {verdict}; {self.rows} rows in {files}" + (f"; by label {labels}" if labels else ""),
-            *(f"  - {failure}" for failure in self.failures[:MOST_FAILURES]),
-            *(f"  {finding.severity}: {finding}" for finding in self.findings[: 2 * MOST_FAILURES]),
-        ])
+        return "\n".join(
+            [
+                f"{self.contract}: {verdict}; {self.rows} rows in {files}" + (f"; by label {labels}" if labels else ""),
+                *(f"  - {failure}" for failure in self.failures[:MOST_FAILURES]),
+                *(f"  {finding.severity}: {finding}" for finding in self.findings[: 2 * MOST_FAILURES]),
+            ]
+        )

@@ -71,10 +71,11 @@ def _units(contract: Contract, frame: pd.DataFrame) -> NDArray[np.intp]:
     if contract.split.by == "group" and contract.split.column is not None:
         ties.append(_group(frame[contract.split.column]))
     rows = np.arange(len(frame))
-    ends = [len(frame) + sum(len(tie) for tie in ties[:index]) + tie for index, tie in enumerate(ties)]
+    # A graph of rows and ties: each row hangs on its ties, and what is connected is one unit.
+    knots = [len(frame) * (1 + index) + tie for index, tie in enumerate(ties)]
     count = len(frame) * (1 + len(ties))
-    pairs = np.concatenate([rows[:0], *ends]), np.concatenate([rows[:0], *(rows for _ in ties)])
-    graph = coo_array((np.ones(len(pairs[0]), np.int8), pairs), shape=(count, count))
+    ends = np.concatenate([rows[:0], *(rows for _ in ties)]), np.concatenate([rows[:0], *knots])
+    graph = coo_array((np.ones(len(ends[0]), np.int8), ends), shape=(count, count))
     _, labels = connected_components(graph, directed=False)
     return np.asarray(pd.factorize(labels[: len(frame)])[0], np.intp)
 
@@ -83,7 +84,7 @@ def _group(values: pd.Series[Any]) -> NDArray[np.intp]:
     """A number per group; rows without one are each on their own."""
     codes, known = pd.factorize(values)
     alone = codes < 0
-    return np.asarray(np.where(alone, len(known) + np.cumsum(alone), codes), np.intp) % (len(values) + len(known) + 1)
+    return np.asarray(np.where(alone, len(known) + np.cumsum(alone) - 1, codes), np.intp)
 
 
 def _strata(contract: Contract, frame: pd.DataFrame) -> NDArray[np.intp]:
@@ -113,12 +114,12 @@ def _hash(key: str, seed: int) -> int:
 
 def _by_time(contract: Contract, frame: pd.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """The latest rows are held out; rows of one moment stay together, rows without one are trained on."""
-    times = frame[str(contract.split.column)]
-    ranks = times.rank(method="min", pct=False)
-    cut = np.sort(ranks.dropna().to_numpy(np.float64))
-    if not len(cut):
+    ranks = frame[str(contract.split.column)].rank(method="min").to_numpy(np.float64, na_value=np.nan)
+    moments, rows = np.unique(ranks[~np.isnan(ranks)], return_counts=True)
+    if not len(moments):
         _refuse(contract, "no row has a time")
-    held = (ranks >= cut[int(len(cut) * (1 - contract.split.share))]).fillna(value=False).to_numpy(np.bool_)
+    latest = rows[::-1]
+    held = ranks >= moments[-max(_how_many(latest, contract.split.share), 1)]
     train = ~held
     if rows_are_distinctive(contract):
         alike = groups(frame, contract.feature_names)

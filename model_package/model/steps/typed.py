@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
@@ -14,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from model.contract import LARGEST_EXACT_INTEGER, Category, Column, Contract, Integer, Number, Target, Timestamp
-from model.derived.frame import TIMES, dtype
+from model.derived.frame import dtype
 from model.errors import MOST_EXAMPLES, Failure, bounded
 
 if TYPE_CHECKING:
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
     from model.raw import RawTable
 
-Mask = "NDArray[np.bool_]"
 # pyarrow ships no types: a ChunkedArray of strings, null where there is no value.
 Texts = Any
 
@@ -53,12 +51,16 @@ class Rows:
         """File and line of a row, for people."""
         return f"{bounded(self.names[self.files[position]])} line {self.lines[position]}"
 
+    def first_lines(self, positions: NDArray[np.intp]) -> tuple[int, ...]:
+        """The lines of the first few of these rows."""
+        return tuple(int(line) for line in self.lines[positions[:MOST_EXAMPLES]])
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Typed:
-    """One column of one file: values, where they did not parse, and the failures about it."""
+    """One column of one file: its values, where they did not parse, and the failures about it."""
 
-    values: pd.Series[Any]
+    series: pd.Series[Any]
     wrong: NDArray[np.bool_]
     failures: tuple[Failure, ...] = ()
 
@@ -67,7 +69,7 @@ def typed_rows(contract: Contract, tables: Sequence[RawTable], *, labelled: bool
     """Every row of `tables`, typed; what is wrong with names or values is in `failures`, nothing raises."""
     wanted = wanted_columns(contract, labelled=labelled)
     parts = [{column.name: _typed_column(column, table, contract) for column in wanted} for table in tables]
-    frames = [pd.DataFrame({name: typed.values for name, typed in part.items()}) for part in parts]
+    frames = [pd.DataFrame({name: typed.series for name, typed in part.items()}) for part in parts]
     empty = pd.DataFrame({column.name: pd.Series(dtype=_dtype(column, contract)) for column in wanted})
     return Rows(
         frame=pd.concat([frame for frame in frames if len(frame)] or [empty], ignore_index=True),
@@ -191,7 +193,8 @@ def _strings(texts: Texts) -> pd.Series[Any]:
 def _matching(texts: Texts, pattern: str) -> tuple[Texts, NDArray[np.bool_]]:
     """The texts that match (others null), and which of those present do not."""
     fits = pc.match_substring_regex(texts, pattern=pattern)
-    return pc.if_else(fits, texts, pa.scalar(None, pa.string())), _flags(pc.fill_null(pc.invert(fits), fill_value=False))
+    others = _flags(pc.fill_null(pc.invert(fits), fill_value=False))
+    return pc.if_else(fits, texts, pa.scalar(None, pa.string())), others
 
 
 def _flags(values: Texts) -> NDArray[np.bool_]:
@@ -219,7 +222,7 @@ def _integers(texts: Texts, decimal: str) -> tuple[pd.Series[Any], NDArray[np.bo
     numerals, wrong = _matching(texts, _numeral(decimal))
     numerals = _with_point(numerals, decimal)
     plain, other = _matching(numerals, _PLAIN_INTEGER)
-    digits = pc.replace_substring_regex(plain, pattern=r"[.]0*$", replacement="")
+    digits = pc.replace_substring_regex(plain, pattern=r"^[+]|[.]0*$", replacement="")
     whole = pc.cast(digits, pa.int64())
     values = pd.Series(pd.array(pc.fill_null(whole, fill_value=0).to_numpy(), dtype="Int64"))
     values[_flags(whole.is_null())] = pd.NA
@@ -260,5 +263,5 @@ def _moments(texts: Texts) -> tuple[pd.Series[Any], NDArray[np.bool_]]:
     upper = pc.utf8_upper(written)
     read = pd.Series(partial(pd.to_datetime, errors="coerce")(_strings(upper), format="ISO8601", utc=True))
     inside = (read >= _EARLIEST.ceil("D")) & (read <= _LATEST.floor("D"))
-    values = read.where(inside).astype(TIMES)
+    values = read.where(inside).dt.as_unit("ns")
     return values, wrong | (~_flags(written.is_null()) & values.isna().to_numpy())
