@@ -31,7 +31,8 @@ def check_machine(folder: Path) -> None:
     """Refuse early, and in words, what would fail late and in a traceback."""
     if sys.version_info[:2] < NEEDED_PYTHON:
         wanted = ".".join(map(str, NEEDED_PYTHON))
-        stop(f"Python {wanted}+ is needed, this is {sys.version.split()[0]}: run `make PYTHON=/path/to/python{wanted} ...`")
+        found = sys.version.split()[0]
+        stop(f"Python {wanted}+ is needed, this is {found}: run `make PYTHON=/path/to/python{wanted} ...`")
     try:
         import ensurepip  # noqa: F401, PLC0415 - Debian ships Python without it
     except ImportError:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from typing import cast
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
+
+# ONNX Runtime gathers telemetry unless this is set before its library is loaded. Nothing here phones home.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as native
 
 from model.errors import BundleDamaged, BundleError, bounded
@@ -14,6 +19,9 @@ from model.errors import BundleDamaged, BundleError, bounded
 # The key under which ONNX files name other files to read. Our own graphs have no such word in them.
 OTHER_FILES = b"location"
 ERRORS_ONLY = 3
+
+
+onnxruntime.disable_telemetry_events()
 
 
 class Scorer:

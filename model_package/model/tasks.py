@@ -223,9 +223,11 @@ def _champion(job: Job) -> Bundle | None:
 
 
 def _against(champion: Bundle | None, found: dict[str, float | str]) -> str:
-    name = champion.version if champion else ""
-    gained = "{measure} better by {gain:.3f} [{low:.3f}, {high:.3f}]".format(**found)
-    return f"against {name} on the same held-out rows: {gained}, better in {found['confidence']:.0%} of paired resamples"
+    gained, low, high = (f"{float(found[name]):.3f}" for name in ("gain", "low", "high"))
+    return (
+        f"against {champion.version if champion else ''} on the same held-out rows: {found['measure']} better by "
+        f"{gained} [{low}, {high}], better in {float(found['confidence']):.0%} of paired resamples"
+    )
 
 
 def _answers(champion: Bundle) -> Callable[[Any], Any]:

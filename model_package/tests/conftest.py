@@ -11,9 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+
 from model import Category, Contract, Integer, Key, Number, Source, Split, Target, Timestamp
 from model.contracts import find, shipped
 from model.settings import Settings
+from model.testing.programs import needed_program
+from model.testing.settings import settings_in
 
 ODD = Contract(
     name="odd",
@@ -51,31 +54,8 @@ def settings(tmp_path: Path) -> Settings:
     return settings_in(tmp_path)
 
 
-def settings_in(folder: Path, **more: object) -> Settings:
-    """Settings that touch `folder` alone."""
-    own = {
-        "data_dir": folder / "data",
-        "artifacts_dir": folder / "artifacts",
-        "database_url": f"sqlite:///{folder}/predictions.db",
-        "folds": 3,
-        "cv_repeats": 1,
-        "bootstrap_samples": 100,
-    }
-    return Settings(**(own | more))
-
-
-def needed_program(name: str) -> str:
-    """The path of a program beside Python; without it a test skips, or fails where all programs must be there."""
-    found = shutil.which(name)
-    if found is None and os.environ.get("REQUIRE_SERVICES") == "1":
-        pytest.fail(f"{name} is not installed, and REQUIRE_SERVICES=1")
-    if found is None:
-        pytest.skip(f"{name} is not installed")
-    return found
-
-
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     """A PostgreSQL server of our own, reached through a socket in its folder."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     initdb = str(found[-1]) if found else needed_program("initdb")

@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from model import Category, Contract, Integer, Number, Timestamp
 from model.contract import LARGEST_EXACT_INTEGER, Column
 from model.derived import docs, encoding, frame, monitors, request, tables

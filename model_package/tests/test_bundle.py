@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from model import bundle
 from model.contracts import find
 from model.errors import BundleDamaged, BundleError, BundleNotFound
@@ -63,7 +64,7 @@ def test_the_same_content_is_written_once_whatever_the_time(tmp_path: Path) -> N
 
 
 def test_a_flipped_byte_in_any_file_is_refused(folder: Path) -> None:
-    chance = random.Random(0)
+    chance = random.Random(0)  # noqa: S311 - a test's choice
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     assert len(files) >= 8
     for path in files:

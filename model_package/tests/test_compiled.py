@@ -1,5 +1,4 @@
 """A compiled pipeline answers as the pipeline: proven for every supported step on random and on adversarial rows."""
-# ruff: noqa: TID253 - what is tested needs them all
 
 from __future__ import annotations
 

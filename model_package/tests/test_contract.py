@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
+
 from model import Category, Contract, Integer, Key, Number, Source, Split, Target, Timestamp
 from model.contracts import find, shipped
 from model.errors import ContractError
-from pydantic import ValidationError
 
 
 def small(**more: object) -> Contract:
@@ -48,7 +49,11 @@ def test_any_change_of_a_contract_changes_its_fingerprint() -> None:
 
 @given(st.text(min_size=1, max_size=30), st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=20))
 def test_names_bounds_and_units_survive_json_whatever_they_are(name: str, bound: float, unit: str) -> None:
-    said = small(key=Key("a key" if name != "a key" else "key"), target=Target(f"{name}!", labels=(0, 1)), columns=(Number(name, bound, unit=unit),))
+    said = small(
+        key=Key("a key" if name != "a key" else "key"),
+        target=Target(f"{name}!", labels=(0, 1)),
+        columns=(Number(name, bound, unit=unit),),
+    )
     assert Contract.from_json(said.to_json()) == said
 
 
@@ -114,7 +119,9 @@ def test_a_broken_contract_file_is_refused_with_the_field_that_is_wrong(tmp_path
 
     assert "does not import: NameError" in refused("contract = Kontract()")
     assert "defines no `contract" in refused("x = 1")
-    assert "y" in refused("from model import *\ncontract = Contract(name='n', key=Key('k'), target=Target('y', labels=(1,)), sources=(), columns=())")
+    assert "y" in refused(
+        "from model import *\ncontract = Contract('n', Key('k'), Target('y', labels=(1,)), sources=(), columns=())"
+    )
     with pytest.raises(ContractError, match="shipped are"):
         find("nonsense")
     with pytest.raises(ContractError, match="no contract file"):

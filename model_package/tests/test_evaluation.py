@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from model.steps import evaluation
 from sklearn import metrics as sk
+
+from model.steps import evaluation
 
 
 def ones(count: int) -> np.ndarray:

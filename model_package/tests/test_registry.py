@@ -12,12 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from conftest import needed_program
+
 from model import bundle
 from model.contracts import find
 from model.errors import BundleDamaged, BundleError, BundleNotFound
 from model.registry import Registry
 from model.testing.bundles import quick_bundle, quick_training
+from model.testing.programs import needed_program
 
 TRACKS = find("reggaeton").contract
 
@@ -104,7 +105,13 @@ def test_a_promotion_that_died_before_it_took_effect_is_said_and_forgotten(regis
         file.write('{"event": "promote", "ver')
     assert registry.champion() == b
     registry.promote(c)
-    assert [entry["event"] for entry in registry.history()] == ["promote", "promote", "promote", "interrupted", "promote"]
+    assert [entry["event"] for entry in registry.history()] == [
+        "promote",
+        "promote",
+        "promote",
+        "interrupted",
+        "promote",
+    ]
     assert registry.rollback() == b
     assert registry.rollback() == a
 
@@ -169,7 +176,9 @@ def write_and_promote(folder: Path, job: Path, trace: list[str]) -> tuple[int, b
     """Do it in a copy of the root under strace: exit status, and whether the champion, which must load, changed."""
     copy = Path(tempfile.mkdtemp(dir=folder)) / "root"
     shutil.copytree(folder / "root", copy)
-    done = subprocess.run([*trace, sys.executable, "-c", WRITE_AND_PROMOTE, copy, job], capture_output=True, check=False)
+    done = subprocess.run(
+        [*trace, sys.executable, "-c", WRITE_AND_PROMOTE, copy, job], capture_output=True, check=False
+    )
     registry = Registry(copy, TRACKS.name)
     changed = registry.load_champion().version != Registry(folder / "root", TRACKS.name).champion()
     registry.promote(registry.versions()[0])  # whatever was left behind, the next promotion goes through

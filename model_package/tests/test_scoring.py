@@ -1,19 +1,22 @@
 """The scorer takes doubles of the right width, gives doubles, and refuses the rest in words."""
-# ruff: noqa: TID253 - graphs are built by hand here
 
 from __future__ import annotations
 
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from model.contracts import find
 from model.errors import BundleDamaged, BundleError
 from model.scoring import Scorer
+from model.testing.bundles import quick_bundle
+from model.testing.programs import needed_program
 
 
 def model_of(
@@ -88,3 +91,14 @@ def test_it_loads_no_training_library() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.services
+def test_a_scorer_opens_no_socket_to_anywhere(tmp_path: Path) -> None:
+    strace = needed_program("strace")
+    version = quick_bundle(find("wine").contract, tmp_path)
+    script = "import sys, time; from model.scoring import Scorer; Scorer(open(sys.argv[1], 'rb').read()); time.sleep(2)"
+    log = tmp_path / "log"
+    command = [strace, "-f", "-qq", "-e", "trace=socket", "-o", log, sys.executable, "-c", script]
+    subprocess.run([*command, tmp_path / "wine" / version / "model.onnx"], check=True)
+    assert "AF_INET" not in log.read_text()

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+
 from model import Contract, Number
 from model.contracts import find
 from model.derived.tables import input_name, predictions

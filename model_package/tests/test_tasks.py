@@ -1,4 +1,4 @@
-"""The verbs, from raw files to stored predictions, for every shipped contract; and every bad file, which trains nothing."""
+"""The verbs, from raw files to stored predictions, for every contract; and every bad file, which trains nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import settings_in
+
 from model import tasks
 from model.contracts import find
 from model.errors import BundleNotFound, ContractError, DataError, StepOrderError
@@ -15,6 +15,7 @@ from model.registry import Registry
 from model.settings import Settings
 from model.store import Store
 from model.testing import bad_files
+from model.testing.settings import settings_in
 
 TRAINING = ("validate", "collect", "preprocess", "train")
 BATCH = ("validate_batch", "collect_batch", "create_batch_data", "predict")
@@ -70,7 +71,7 @@ def test_a_rerun_predicts_the_same_and_stores_nothing_twice(trained: Settings) -
     assert sorted((trained.data_dir / "batch_predictions").rglob("*")) == files
 
 
-def test_a_grown_batch_adds_only_its_new_rows(trained: Settings, tmp_path: Path) -> None:
+def test_a_grown_batch_adds_only_its_new_rows(trained: Settings) -> None:
     extra = trained.data_dir / "batch" / "more.csv"
     lines = (trained.data_dir / "batch" / "tracks.csv").read_text().splitlines()
     extra.write_text("\n".join([lines[0], lines[1].rsplit(",", 1)[0] + ",999999"]) + "\n")
@@ -101,7 +102,7 @@ def test_a_worse_model_is_written_but_not_promoted(trained: Settings, tmp_path: 
     run(trained, "preprocess")
 
 
-def test_promote_never_and_always_do_what_they_say(trained: Settings, tmp_path: Path) -> None:
+def test_promote_never_and_always_do_what_they_say(trained: Settings) -> None:
     registry = Registry(trained.artifacts_dir, "reggaeton")
     champion = registry.champion()
     other = trained.model_copy(update={"seed": 1, "promote": "never"})
@@ -153,7 +154,9 @@ def test_a_batch_is_not_predicted_by_a_bundle_of_other_columns(trained: Settings
 
 
 @pytest.mark.parametrize("way", sorted(bad_files(find("reggaeton").contract)))
-def test_a_bad_file_is_refused_with_its_name_and_the_champion_stays(way: str, trained: Settings, tmp_path: Path) -> None:
+def test_a_bad_file_is_refused_with_its_name_and_the_champion_stays(
+    way: str, trained: Settings, tmp_path: Path
+) -> None:
     settings = example("reggaeton", tmp_path, artifacts_dir=trained.artifacts_dir)
     registry = Registry(trained.artifacts_dir, "reggaeton")
     before = registry.champion(), registry.versions(), registry.history()
@@ -162,7 +165,9 @@ def test_a_bad_file_is_refused_with_its_name_and_the_champion_stays(way: str, tr
         run(settings, "validate")
     assert caught.value.exit_code == 3
     said = str(caught.value)
-    assert spoiled.file.name in said or spoiled.file.name in {failure.where.split()[0] for failure in caught.value.failures}
+    assert spoiled.file.name in said or spoiled.file.name in {
+        failure.where.split()[0] for failure in caught.value.failures
+    }
     if spoiled.line is not None:
         assert any(spoiled.line in failure.lines for failure in caught.value.failures), said
     assert len(said) < 6_000

@@ -8,6 +8,11 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.ensemble import AdaBoostClassifier, ExtraTreesClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
 from model import Contract, Number, Target
 from model.contracts import find
 from model.decision import decide
@@ -16,10 +21,6 @@ from model.errors import CannotCompile, TrainingError
 from model.scoring import Scorer
 from model.steps import model as step
 from model.testing.bundles import QUICK_PLAN, ROWS, good_frame, quick_training
-from sklearn.ensemble import AdaBoostClassifier, ExtraTreesClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
 
 
 def parts_of(contract: Contract, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -36,7 +37,7 @@ def test_another_seed_gives_another_model() -> None:
     assert quick_training(tracks, 0).parts["model.onnx"] != quick_training(tracks, 1).parts["model.onnx"]
 
 
-def test_the_files_of_a_bundle_say_the_same_as_the_pipeline(contract: Contract, tmp_path: object) -> None:
+def test_the_files_of_a_bundle_say_the_same_as_the_pipeline(contract: Contract) -> None:
     import io
 
     trained = quick_training(contract)
@@ -46,7 +47,9 @@ def test_the_files_of_a_bundle_say_the_same_as_the_pipeline(contract: Contract, 
     wanted = fitted.predict_proba(rows) if contract.target.labels else fitted.predict(rows)
     np.testing.assert_allclose(output, wanted, rtol=1e-12, atol=1e-12)
     selftest = json.loads(trained.parts["selftest.json"])
-    again = decide(contract, trained.threshold, Scorer(trained.parts["model.onnx"]).score(np.array(selftest["rows"], dtype=float)))
+    again = decide(
+        contract, trained.threshold, Scorer(trained.parts["model.onnx"]).score(np.array(selftest["rows"], dtype=float))
+    )
     assert again.labels == selftest["labels"]
 
 

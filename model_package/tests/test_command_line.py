@@ -1,0 +1,139 @@
+"""`python -m model <verb>` does what its help says, and its exit status says what went wrong."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from model.contracts import find
+from model.errors import ModelError
+from model.testing import bad_files
+from model.testing.bundles import quick_bundle
+
+VERBS = (
+    "validate",
+    "collect",
+    "preprocess",
+    "train",
+    "create-batch-data",
+    "predict",
+    "bundles",
+    "history",
+    "promote",
+    "rollback",
+    "example",
+    "contract",
+)
+
+
+def model(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command with everything it may touch below `folder`."""
+    own = {
+        "MODEL_DATA_DIR": str(folder / "data"),
+        "MODEL_ARTIFACTS_DIR": str(folder / "artifacts"),
+        "MODEL_DATABASE_URL": f"sqlite:///{folder}/predictions.db",
+        "MODEL_CV_REPEATS": "1",
+        "MODEL_BOOTSTRAP_SAMPLES": "100",
+    }
+    command = [sys.executable, "-m", "model", *words]
+    return subprocess.run(command, env=os.environ | own | environment, capture_output=True, text=True, check=False)
+
+
+def succeeded(done: subprocess.CompletedProcess[str]) -> str:
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_help_lists_every_verb_and_what_the_exit_status_means(tmp_path: Path) -> None:
+    said = succeeded(model(tmp_path, "--help"))
+    assert all(f"  {verb} " in said for verb in VERBS)
+    assert "3 the data breaks it" in " ".join(said.split())
+    assert "--batch" in succeeded(model(tmp_path, "validate", "--help"))
+
+
+def test_the_whole_path_from_the_command_line(tmp_path: Path) -> None:
+    assert "wrote" in succeeded(model(tmp_path, "--contract", "wine", "example"))
+    assert "nothing written" in succeeded(model(tmp_path, "--contract", "wine", "example"))
+    steps = ["validate", "collect", "preprocess", "train", "validate --batch", "collect --batch", "create-batch-data"]
+    for step in [*steps, "predict"]:
+        said = succeeded(model(tmp_path, *step.split(), MODEL_CONTRACT="wine"))
+        assert " s] " in said, "every line says how long it took"
+    listed = succeeded(model(tmp_path, "--contract", "wine", "bundles"))
+    assert listed.startswith("* 2")
+    assert "1 bundles in" in listed
+    assert "first champion" in succeeded(model(tmp_path, "--contract", "wine", "history"))
+
+
+def test_promote_and_rollback_by_hand(tmp_path: Path) -> None:
+    tracks = find("reggaeton").contract
+    first, second = (quick_bundle(tracks, tmp_path / "artifacts", seed=seed) for seed in range(2))
+    assert f"{first} is the champion again" in succeeded(model(tmp_path, "rollback", "--why", "complaints"))
+    assert f"{second} is the champion" in succeeded(model(tmp_path, "promote", second))
+    said = succeeded(model(tmp_path, "history"))
+    assert "complaints" in said
+    assert "by hand" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (("--contract", "nonsense", "validate"), 2, "no contract 'nonsense'"),
+        (("validate",), 3, "data_reggaeton.csv: no such file"),
+        (("collect",), 6, "python -m model validate"),
+        (("preprocess",), 6, "python -m model collect"),
+        (("train",), 6, "python -m model preprocess"),
+        (("predict",), 5, "no champion"),
+        (("promote", "nonsense"), 5, "no bundle"),
+        (("rollback",), 5, "no champion"),
+    ],
+)
+def test_the_exit_status_says_what_went_wrong(tmp_path: Path, words: tuple[str, ...], status: int, said: str) -> None:
+    done = model(tmp_path, *words)
+    assert done.returncode == status, done.stderr
+    assert done.stderr.startswith("error: ")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_setting_that_is_wrong_is_named(tmp_path: Path) -> None:
+    done = model(tmp_path, "validate", MODEL_SEED="-1")
+    assert done.returncode == 2
+    assert "seed" in done.stderr
+
+
+def test_a_spoiled_file_ends_with_status_3_and_its_line(tmp_path: Path) -> None:
+    succeeded(model(tmp_path, "example"))
+    spoiled = bad_files(find("reggaeton").contract)["text in a number"](tmp_path / "data" / "raw")
+    done = model(tmp_path, "validate")
+    assert done.returncode == 3
+    assert f"line {spoiled.line}" in done.stderr
+    assert model(tmp_path, "collect").returncode == 6
+
+
+def test_the_contract_is_shown_with_a_request_that_works(tmp_path: Path) -> None:
+    assert "| danceability | feature | number from 0.0 to 1.0 |" in succeeded(model(tmp_path, "contract"))
+    assert succeeded(model(tmp_path, "contract", "--curl")).startswith("curl -X POST localhost:8090/get_prediction")
+
+
+def test_a_contract_without_example_data_says_where_the_files_go(tmp_path: Path) -> None:
+    source = Path(find.__code__.co_filename).with_name("reggaeton.py").read_text()
+    path = tmp_path / "mine.py"
+    path.write_text(source.split("def write_example")[0])
+    assert "put your files into" in succeeded(model(tmp_path, "--contract", str(path), "example"))
+
+
+def errors_below(kind: type[ModelError]) -> list[type[ModelError]]:
+    return [kind, *(error for below in kind.__subclasses__() for error in errors_below(below))]
+
+
+def test_every_class_of_error_has_an_exit_status_that_the_docs_name() -> None:
+    import model.errors
+
+    tree = str(model.errors.__doc__)
+    for error in errors_below(ModelError):
+        assert error.__name__ in tree
+        assert 1 <= error.exit_code <= 7

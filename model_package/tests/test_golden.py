@@ -1,0 +1,56 @@
+"""The public surfaces, rendered as text: a change of one shows in review.
+
+To accept a change: `UPDATE_GOLDEN=1 .venv/bin/python -m pytest model_package/tests/test_golden.py`, and read the diff.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from model import Contract
+from model.contracts import find
+from model.derived import docs, monitors, request, tables
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def schema(contract: Contract) -> str:
+    models = {"request": request.request_model(contract), "response": request.response_model(contract)}
+    return json.dumps({name: model.model_json_schema() for name, model in models.items()}, indent=1)
+
+
+def sql(contract: Contract) -> str:
+    table = tables.predictions(contract, sa.MetaData())
+    made = [str(sa.schema.CreateTable(table).compile(dialect=kind.dialect())) for kind in (postgresql, sqlite)]
+    return "\n".join(line.rstrip() for text in made for line in text.strip().splitlines())
+
+
+def plan(contract: Contract) -> str:
+    return json.dumps([dataclasses.asdict(monitor) for monitor in monitors.plan(contract)], indent=1)
+
+
+VIEWS: dict[str, Callable[[Contract], str]] = {
+    "contract.json": lambda contract: json.dumps(json.loads(contract.to_json()), indent=1, ensure_ascii=False),
+    "schema.json": schema,
+    "table.sql": sql,
+    "monitors.json": plan,
+    "columns.md": docs.columns_table,
+    "curl.txt": docs.curl,
+}
+
+
+@pytest.mark.parametrize("view", sorted(VIEWS))
+def test_a_public_surface_is_as_it_was_last_reviewed(shipped_name: str, view: str) -> None:
+    path = GOLDEN / f"{shipped_name}.{view}"
+    rendered = VIEWS[view](find(shipped_name).contract).rstrip() + "\n"
+    if os.environ.get("UPDATE_GOLDEN") == "1":
+        path.write_text(rendered)
+    assert path.read_text() == rendered, f"{path.name} has changed: see this file's docstring"
