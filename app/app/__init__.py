@@ -1,0 +1,1 @@
+"""The prediction service: it serves any problem's champion bundle and knows no column name."""

@@ -1,0 +1,143 @@
+"""The routes: what the service answers, each in a few lines. Nothing here knows a column."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import anyio
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, JSONResponse
+from pydantic import BaseModel
+
+from app import body, pages
+from app.documents import REFERENCE, REQUEST, RESPONSE
+from app.errors import ErrorResponse, answer_for, respond
+from model.errors import BundleNotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from app.predictor import Predictor
+    from app.settings import ServiceSettings
+
+
+class Greeting(BaseModel):
+    """The service is there."""
+
+    Message: str
+
+
+class Live(BaseModel):
+    """The process answers."""
+
+    status: Literal["live"]
+
+
+class RefusedChampion(BaseModel):
+    """A champion that was promoted and cannot be used."""
+
+    version: str
+    code: str
+    message: str
+
+
+class Ready(BaseModel):
+    """A model is being served: of which contract, which version, and whether a newer one had to be refused."""
+
+    status: Literal["ready"]
+    contract: str
+    version: str
+    fingerprint: str
+    refused: RefusedChampion | None
+
+
+def _schema(name: str) -> dict[str, Any]:
+    return {"content": {"application/json": {"schema": {"$ref": f"{REFERENCE}{name}"}}}}
+
+
+_ASKED = {"requestBody": {"required": True, **_schema(REQUEST)}}
+_PREDICTED: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The predictions", **_schema(RESPONSE)},
+    413: {"model": ErrorResponse, "description": "The body is too large"},
+    415: {"model": ErrorResponse, "description": "The body is not JSON in UTF-8"},
+    422: {"model": ErrorResponse, "description": "The rows break the contract; each wrong field is named"},
+    503: {"model": ErrorResponse, "description": "No model is being served"},
+}
+_NOT_READY: dict[int | str, dict[str, Any]] = {503: _PREDICTED[503]}
+
+
+class Routes:
+    """The service's answers, and what they need: the predictor and the settings."""
+
+    def __init__(self, predictor: Predictor, settings: ServiceSettings) -> None:
+        """Hold both."""
+        self.predictor = predictor
+        self.settings = settings
+        self.threads = anyio.CapacityLimiter(settings.threads)
+
+    def table(self, openapi: Callable[[], dict[str, Any]]) -> APIRouter:
+        """Every route of the service."""
+
+        def document() -> JSONResponse:
+            return JSONResponse(openapi())
+
+        table = APIRouter(generate_unique_id_function=lambda route: route.name)
+        predict = table.post("/get_prediction", tags=["prediction"], responses=_PREDICTED, openapi_extra=_ASKED)
+        predict(self.get_prediction)
+        table.get("/check_service", tags=["state"])(check_service)
+        table.get("/health/live", tags=["state"])(live)
+        table.get("/health/ready", tags=["state"], response_model=Ready, responses=_NOT_READY)(self.ready)
+        table.get("/", include_in_schema=False)(self.overview)
+        table.get("/docs", include_in_schema=False)(documentation)
+        table.get("/openapi.json", include_in_schema=False)(document)
+        return table
+
+    async def get_prediction(self, request: Request) -> JSONResponse:
+        """Predict the rows of a request: `{"data": {"<column>": [value, ...], ...}}`."""
+        received = await body.read(request, self.settings.max_body_bytes)
+        serving = self.predictor.serving()
+        request.state.model_version = serving.version
+        # One row takes some 100 us, ten thousand take seconds: in a thread, because a large request must not keep
+        # the event loop from the others and from the health checks; in few threads, because the work is the
+        # processor's, and more of them would only hold more bodies in memory at once.
+        return JSONResponse(await anyio.to_thread.run_sync(serving.answer, received, limiter=self.threads))
+
+    async def ready(self) -> Ready | JSONResponse:
+        """Whether predictions are being answered, and by which model."""
+        current, refused = self.predictor.current, self._refused()
+        if current is None:
+            answer = answer_for(BundleNotFound()) if self.predictor.refused is None else self.predictor.refused.answer
+            return respond(answer)
+        contract = current.bundle.contract
+        return Ready(
+            status="ready",
+            contract=contract.name,
+            version=current.version,
+            fingerprint=contract.fingerprint,
+            refused=refused,
+        )
+
+    def _refused(self) -> RefusedChampion | None:
+        refused = self.predictor.refused
+        if refused is None:
+            return None
+        return RefusedChampion(version=refused.version, code=refused.answer.code, message=refused.answer.message)
+
+    async def overview(self, request: Request) -> HTMLResponse:
+        """A page for people: what is being served, and how to ask it."""
+        return HTMLResponse(pages.overview(self.predictor.current, self._refused(), str(request.base_url)))
+
+
+async def check_service() -> Greeting:
+    """Say that the service is there, whatever the state of its model."""
+    return Greeting(Message="Hello world from service")
+
+
+async def live() -> Live:
+    """Say that the process answers: where it does not, restart it."""
+    return Live(status="live")
+
+
+async def documentation() -> HTMLResponse:
+    """The interactive documentation of the API."""
+    return HTMLResponse(pages.DOCUMENTATION)
