@@ -25,7 +25,7 @@ from model.testing import bad_files, odd_contracts, write_sources
 
 ALL = {**{name: contracts.find(name).contract for name in contracts.shipped()}, **odd_contracts()}
 CASES = [(name, how) for name, contract in ALL.items() for how in bad_files(contract)]
-REAL = Path(os.environ.get("SPOTIFY_DATA", "/nonexistent"))
+REAL = Path(os.environ.get("REAL_DATA", "/nonexistent"))
 
 
 def checked(contract: Contract, folder: Path, *, labelled: bool = True) -> ValidationReport:
@@ -271,7 +271,7 @@ def test_the_example_passes_and_its_leaks_are_found(tmp_path: Path) -> None:
     assert not [finding for finding in report.findings if finding.severity == "warning"]
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason="the original data are not here: set SPOTIFY_DATA")
+@pytest.mark.skipif(not REAL.is_dir(), reason="the original data are not here: set REAL_DATA")
 def test_the_original_data_pass_and_their_oddities_are_counted() -> None:
     report, found = oddities(REAL)
     assert report.passed, str(report)
