@@ -119,6 +119,7 @@ def _digests(folder: Path, tables: list[RawTable]) -> dict[str, str]:
 
 def collect(job: Job) -> Summary:
     """One labelled table from the sources that `validate` passed, with what was dropped and why."""
+    assets.require(job.assets.validation, "validate")
     tables = _passed(job, _raw_tables(job), job.assets.raw_dir, job.assets.validation, "validate")
     from model.steps import data  # noqa: PLC0415
 
@@ -154,12 +155,12 @@ def _passed(job: Job, tables: list[RawTable], folder: Path, report: Path, verb: 
 
 def preprocess(job: Job) -> Summary:
     """Draw the hold-out first; then the pipeline that will be fitted on the training part only."""
+    collected = assets.read_table(job.assets.collected, "collect")
     import joblib  # noqa: PLC0415
 
     from model.steps import data  # noqa: PLC0415
     from model.steps.model import unfitted_pipeline  # noqa: PLC0415
 
-    collected = assets.read_table(job.assets.collected, "collect")
     train_part, holdout = data.split(job.contract, collected, seed=job.settings.seed)
     estimator = job.problem.estimator() if job.problem.estimator else None
     buffer = io.BytesIO()
@@ -173,12 +174,12 @@ def preprocess(job: Job) -> Summary:
 
 def train(job: Job) -> Summary:
     """Train, judge once on the hold-out, write the bundle, and promote it when it is better than the champion."""
+    parts = (assets.read_table(job.assets.train, "preprocess"), assets.read_table(job.assets.holdout, "preprocess"))
+    assets.require(job.assets.pipeline, "preprocess")
     import joblib  # noqa: PLC0415
 
     from model.steps import model as step  # noqa: PLC0415
 
-    parts = (assets.read_table(job.assets.train, "preprocess"), assets.read_table(job.assets.holdout, "preprocess"))
-    assets.require(job.assets.pipeline, "preprocess")
     settings = job.settings
     plan = step.Plan(settings.seed, settings.folds, settings.cv_repeats, settings.bootstrap_samples)
     champion = _champion(job)

@@ -36,6 +36,7 @@ def model(folder: Path, *words: str, **environment: str) -> subprocess.Completed
         "MODEL_DATA_DIR": str(folder / "data"),
         "MODEL_ARTIFACTS_DIR": str(folder / "artifacts"),
         "MODEL_DATABASE_URL": f"sqlite:///{folder}/predictions.db",
+        "MODEL_FOLDS": "2",
         "MODEL_CV_REPEATS": "1",
         "MODEL_BOOTSTRAP_SAMPLES": "100",
     }

@@ -19,6 +19,7 @@ from model.decision import decide
 from model.derived.frame import encode_frame
 from model.errors import CannotCompile, TrainingError
 from model.scoring import Scorer
+from model.steps import evaluation
 from model.steps import model as step
 from model.testing.bundles import QUICK_PLAN, ROWS, good_frame, quick_training
 
@@ -60,6 +61,9 @@ def test_figures_stand_beside_intervals_baseline_and_counts(contract: Contract) 
     assert metrics["rows"]["holdout"] == 60
     for figure in metrics["holdout"].values():
         assert figure["low"] <= figure["value"] <= figure["high"]
+    limits = {measure.name: measure.limits for measure in evaluation.MEASURES[contract.target.task]}
+    for name, figure in metrics["cross_validation"]["measures"].items():
+        assert limits[name][0] <= figure["low"] <= figure["value"] <= figure["high"] <= limits[name][1]
     assert set(metrics["baseline"]) == set(metrics["holdout"])
     assert trained.comparison is None
     assert trained.is_better

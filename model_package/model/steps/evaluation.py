@@ -6,6 +6,7 @@ A resample is a row of weights: how often each prediction was drawn. Every metri
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -130,12 +131,13 @@ def _mean(values: Floats, weights: Weights) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A metric as reports name it. `of` says what it is computed from."""
+    """A metric as reports name it. `of` says what it is computed from, `limits` where its values end."""
 
     name: str
     metric: Metric
     of: str
     higher_is_better: bool = True
+    limits: tuple[float, float] = (0.0, 1.0)
 
 
 MEASURES: dict[Task, tuple[Measure, ...]] = {
@@ -143,20 +145,20 @@ MEASURES: dict[Task, tuple[Measure, ...]] = {
         Measure("average_precision", average_precision, "score"),
         Measure("roc_auc", roc_auc, "score"),
         Measure("f1_at_threshold", f1, "answer"),
-        Measure("log_loss", log_loss, "probabilities", higher_is_better=False),
+        Measure("log_loss", log_loss, "probabilities", higher_is_better=False, limits=(0.0, math.inf)),
         Measure("brier", brier, "probabilities", higher_is_better=False),
     ),
     "multiclass": (
-        Measure("log_loss", log_loss, "probabilities", higher_is_better=False),
+        Measure("log_loss", log_loss, "probabilities", higher_is_better=False, limits=(0.0, math.inf)),
         Measure("macro_roc_auc", macro_roc_auc, "probabilities"),
         Measure("macro_f1", macro_f1, "probabilities"),
         Measure("accuracy", accuracy, "probabilities"),
-        Measure("brier", brier, "probabilities", higher_is_better=False),
+        Measure("brier", brier, "probabilities", higher_is_better=False, limits=(0.0, 2.0)),
     ),
     "regression": (
-        Measure("rmse", rmse, "values", higher_is_better=False),
-        Measure("mae", mae, "values", higher_is_better=False),
-        Measure("r2", r2, "values"),
+        Measure("rmse", rmse, "values", higher_is_better=False, limits=(0.0, math.inf)),
+        Measure("mae", mae, "values", higher_is_better=False, limits=(0.0, math.inf)),
+        Measure("r2", r2, "values", limits=(-math.inf, 1.0)),
     ),
 }
 

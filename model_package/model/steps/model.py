@@ -191,7 +191,7 @@ def _selftest(rows: Floats, answered: Predictions) -> bytes:
 
 
 def _json(value: object) -> bytes:
-    return json.dumps(value, indent=1, sort_keys=True, allow_nan=False).encode()
+    return json.dumps(value, indent=1, allow_nan=False).encode()
 
 
 # ---------------------------------------------------------------------------------- cross-validation
@@ -293,15 +293,18 @@ def choose_threshold(task: Task, folds: Folds) -> float | None:
     return float((candidates[best] + below) / 2)
 
 
-def summarize_folds(folds: Folds) -> dict[str, dict[str, float]]:
+def summarize_folds(task: Task, folds: Folds) -> dict[str, dict[str, float]]:
     """Mean over all fits with the corrected resampled t interval (Nadeau and Bengio 2003): fits share rows."""
-    summary = {}
-    for name, values in folds.figures.items():
-        count, mean = len(values), float(values.mean())
-        variance = float(values.var(ddof=1)) * (1 / count + folds.test_share / (1 - folds.test_share))
-        half = float(stats.t.ppf(0.975, count - 1)) * variance**0.5
-        summary[name] = {"value": mean, "low": mean - half, "high": mean + half}
-    return summary
+    ranges = {measure.name: measure.limits for measure in evaluation.MEASURES[task]}
+    return {name: _t_interval(values, folds.test_share, ranges[name]) for name, values in folds.figures.items()}
+
+
+def _t_interval(values: Floats, test_share: float, limits: tuple[float, float]) -> dict[str, float]:
+    count, mean = len(values), float(values.mean())
+    variance = float(values.var(ddof=1)) * (1 / count + test_share / (1 - test_share))
+    half = float(stats.t.ppf(0.975, count - 1)) * variance**0.5
+    # The t interval does not know that a measure ends, e.g. at 1.
+    return {"value": mean, "low": max(mean - half, limits[0]), "high": min(mean + half, limits[1])}
 
 
 # ------------------------------------------------------------------------------------------- figures
@@ -326,7 +329,7 @@ def _metrics(
         "cross_validation": {
             "folds": plan.folds,
             "fits": len(next(iter(folds.figures.values()))),
-            "measures": summarize_folds(folds),
+            "measures": summarize_folds(task, folds),
         },
         "holdout": evaluation.evaluate(task, truth, ours.output, ours.threshold, **sure),
         "baseline": evaluation.point(task, truth, baseline.output, baseline.threshold),

@@ -1,0 +1,49 @@
+"""Predict the files in the batch folder.
+
+`validate >> collect >> create_batch_data >> predict`
+
+Rows are predicted by the champion, or by the bundle that the field `version` names. A row that the same version has
+predicted before is left alone, so that a run can be repeated.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import Param, dag
+from bridge import step
+
+
+@dag(
+    dag_id="2_batch_prediction",
+    schedule=None,
+    catchup=False,
+    max_active_runs=1,
+    tags=["model", "prediction"],
+    doc_md=__doc__,
+    params={
+        "files": Param(
+            "*.csv",
+            type="string",
+            minLength=1,
+            maxLength=200,
+            pattern=r"^[^/\\]+$",
+            title="Files",
+            description="Pattern of the file names in the batch folder",
+        ),
+        "version": Param(
+            "",
+            type="string",
+            maxLength=100,
+            pattern=r"^[A-Za-z0-9_-]*$",
+            title="Bundle version",
+            description="Which bundle predicts; empty: the champion",
+        ),
+    },
+)
+def batch_prediction() -> None:
+    """The four steps, in order."""
+    validate = step("validate_batch", task_id="validate")
+    collect = step("collect_batch", task_id="collect")
+    validate >> collect >> step("create_batch_data") >> step("predict")
+
+
+batch_prediction()

@@ -1,0 +1,281 @@
+"""The DAGs, whole, in this process: real Airflow on SQLite, real steps, real files."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from airflow.models.dagrun import DagRun
+    from airflow.sdk import DAG
+
+    from model.registry import Registry
+
+# Airflow's own code and libraries, not ours, raise these.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:Using `httpx` with `starlette.testclient`"),
+]
+
+AIRFLOW = Path(__file__).resolve().parent.parent
+TRAINING, BATCH = "1_training_pipeline", "2_batch_prediction"
+TASKS = {
+    TRAINING: ["validate", "collect", "preprocess", "train"],
+    BATCH: ["validate", "collect", "create_batch_data", "predict"],
+}
+HEAVY = {"matplotlib", "model", "numpy", "onnxruntime", "pandas", "pandera", "pyarrow", "scipy", "sklearn"}
+CONTRACT = """
+from model.contracts.reggaeton import contract, write_example
+
+def estimator():
+    from sklearn.ensemble import ExtraTreesClassifier
+    return ExtraTreesClassifier(n_estimators=10, min_samples_leaf=2, random_state=0)
+"""
+
+
+def load(dag_id: str) -> DAG:
+    """The DAG, read from its file as the DAG processor reads it."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    read = DagBag(AIRFLOW / "dags" / f"{dag_id}.py")
+    assert read.import_errors == {}
+    return read.dags[dag_id]
+
+
+@pytest.fixture(scope="session")
+def database() -> None:
+    """Airflow's own database, made once."""
+    from airflow.utils import db
+
+    db.initdb()
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A data and an artifacts folder of this test's own, with the example's files, and a quick estimator."""
+    from model.contracts import find
+
+    contract = tmp_path / "quick.py"
+    contract.write_text(CONTRACT)
+    monkeypatch.setenv("MODEL_CONTRACT", str(contract))
+    monkeypatch.setenv("MODEL_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("MODEL_ARTIFACTS_DIR", str(tmp_path / "artifacts"))
+    monkeypatch.setenv("MODEL_DATABASE_URL", f"sqlite:///{tmp_path / 'predictions.db'}")
+    for name, value in {"FOLDS": 2, "CV_REPEATS": 1, "BOOTSTRAP_SAMPLES": 100}.items():
+        monkeypatch.setenv(f"MODEL_{name}", str(value))
+    write = find(str(contract)).write_example
+    assert write is not None
+    write(tmp_path / "data")
+    yield tmp_path
+    sys.modules.pop("user_contract_quick", None)
+
+
+@pytest.fixture
+def registry(tree: Path) -> Registry:
+    """The bundles in `tree`."""
+    from model.registry import Registry
+
+    return Registry(tree / "artifacts", "reggaeton")
+
+
+def run(dag_id: str, **conf: object) -> DagRun:
+    """One whole run in this process."""
+    finished: DagRun = load(dag_id).test(run_conf=conf)
+    return finished
+
+
+def states(finished: DagRun) -> dict[str, tuple[str | None, int]]:
+    """Task -> how it ended, and at which attempt."""
+    return {task.task_id: (task.state, task.try_number) for task in finished.get_task_instances()}
+
+
+def asset_events(name: str) -> list[dict[str, Any]]:
+    """The extras of an asset's events, oldest first."""
+    from airflow.models.asset import AssetEvent, AssetModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        query = select(AssetEvent.extra).join(AssetModel, AssetModel.id == AssetEvent.asset_id)
+        return list(session.scalars(query.where(AssetModel.name == name).order_by(AssetEvent.id)))
+
+
+# ---------------------------------------------------------------------------------------------- shape
+
+
+@pytest.mark.parametrize("dag_id", TASKS)
+def test_a_dag_is_its_four_steps_in_order_one_run_at_a_time_and_never_by_the_clock(dag_id: str) -> None:
+    dag = load(dag_id)
+
+    assert dag.dag_id == dag_id
+    names = TASKS[dag_id]
+    assert [task.task_id for task in dag.tasks] == names
+    assert [sorted(task.downstream_task_ids) for task in dag.tasks] == [*([name] for name in names[1:]), []]
+    assert not dag.timetable.can_be_scheduled
+    assert (dag.max_active_runs, dag.catchup) == (1, False)
+    assert "model" in dag.tags
+
+
+@pytest.mark.parametrize("dag_id", TASKS)
+def test_the_ui_tells_what_each_task_reads_writes_and_fails_on(dag_id: str) -> None:
+    dag = load(dag_id)
+
+    assert dag.doc_md
+    for task in dag.tasks:
+        assert task.doc_md
+        assert all(word in task.doc_md for word in ("**Reads**", "**Writes**", "**Fails on**"))
+
+
+@pytest.mark.parametrize("dag_id", TASKS)
+def test_each_field_of_the_form_has_a_title_and_a_description_and_sets_a_setting(dag_id: str) -> None:
+    import bridge
+
+    from model.settings import Settings
+
+    params = load(dag_id).params
+    for name in params:
+        shown = params.get_param(name)
+        assert shown.schema["title"]
+        assert shown.description
+        assert bridge.PARAMETERS[name] in Settings.model_fields
+
+
+def test_every_step_of_the_model_package_has_a_task_and_the_other_way_round() -> None:
+    import bridge
+
+    from model import tasks
+
+    assert tuple(bridge.STEPS) == tasks.STEPS
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "conf"),
+    [
+        (TRAINING, {"promote": "perhaps"}),
+        (TRAINING, {"seed": -1}),
+        (TRAINING, {"seed": "zero"}),
+        (BATCH, {"files": "../secret.csv"}),
+        (BATCH, {"version": "../other"}),
+    ],
+)
+def test_a_run_with_a_field_out_of_range_is_refused_before_it_starts(dag_id: str, conf: dict[str, object]) -> None:
+    from airflow.sdk.exceptions import ParamValidationError
+
+    with pytest.raises(ParamValidationError):
+        load(dag_id).params.update(conf)
+
+
+@pytest.mark.parametrize("dag_id", TASKS)
+def test_reading_a_dag_file_loads_no_library_that_only_a_step_needs(dag_id: str) -> None:
+    program = f"import runpy, sys; runpy.run_path({str(AIRFLOW / 'dags' / f'{dag_id}.py')!r}); print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], env=_environment(), capture_output=True, text=True, check=True
+    )
+
+    assert not HEAVY & set(loaded.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("command", "preloaded"),
+    [("scheduler --skip-serve-logs", True), ("celery worker", True), ("api-server", False), ("dag-processor", False)],
+)
+def test_only_the_processes_that_fork_tasks_load_the_training_libraries(command: str, preloaded: bool) -> None:  # noqa: FBT001 - a table's cell
+    program = "import sys, airflow_local_settings; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", program, *command.split()],
+        env=_environment() | {"PYTHONPATH": str(AIRFLOW / "config")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert ("sklearn" in loaded.stdout.split()) == preloaded
+    assert "model" not in loaded.stdout.split()
+
+
+def _environment() -> dict[str, str]:
+    import os
+
+    return os.environ | {"PYTHONPATH": str(AIRFLOW / "plugins")}
+
+
+# ----------------------------------------------------------------------------------------------- runs
+
+
+@pytest.mark.usefixtures("database")
+def test_a_first_training_makes_a_champion_and_tells_of_it_and_the_same_again_changes_nothing(
+    registry: Registry,
+) -> None:
+    told = len(asset_events("champion"))
+
+    first = run(TRAINING, reason="the first one")
+    champion = registry.champion()
+    second = run(TRAINING)
+
+    assert states(first) == dict.fromkeys(TASKS[TRAINING], ("success", 1))
+    assert states(second) == states(first)
+    assert registry.champion() == champion
+    assert [entry["why"] for entry in registry.history()] == ["the first one"]
+    (event,) = asset_events("champion")[told:]
+    assert event["version"] == champion
+    assert [extra["promoted"] for extra in asset_events("bundle")[-2:]] == [True, False]
+
+
+@pytest.mark.usefixtures("database")
+def test_a_batch_is_stored_once_however_often_it_is_predicted(tree: Path, registry: Registry) -> None:
+    from model.contracts.reggaeton import contract
+    from model.store import Store
+
+    run(TRAINING)
+    finished = run(BATCH)
+    with Store(f"sqlite:///{tree / 'predictions.db'}", contract) as store:
+        stored = store.count()
+        again = run(BATCH, version=registry.champion())
+
+        assert states(finished) == dict.fromkeys(TASKS[BATCH], ("success", 1))
+        assert states(again) == states(finished)
+        assert store.count() == stored == 200
+    assert len(list((tree / "data" / "batch_predictions" / "reggaeton").glob("*.csv"))) == 1
+
+
+@pytest.mark.usefixtures("database")
+def test_a_spoiled_raw_file_stops_the_run_at_validate_without_retry_and_the_champion_stays(
+    tree: Path, registry: Registry
+) -> None:
+    run(TRAINING)
+    champion = registry.champion()
+    raw = tree / "data" / "raw" / "data_reggaeton.csv"
+    lines = raw.read_text().splitlines()
+    raw.write_text("\n".join([lines[0], lines[1].replace(".", "!"), *lines[2:]]) + "\n")
+
+    finished = run(TRAINING, promote="always")
+
+    assert finished.state == "failed"
+    assert states(finished) == {"validate": ("failed", 1)} | dict.fromkeys(TASKS[TRAINING][1:], ("upstream_failed", 0))
+    assert registry.champion() == champion
+    assert len(registry.versions()) == 1
+
+
+@pytest.mark.usefixtures("database", "tree")
+def test_a_batch_without_a_champion_fails_at_predict_without_retry() -> None:
+    finished = run(BATCH)
+
+    assert states(finished)["predict"] == ("failed", 1)
+
+
+@pytest.mark.usefixtures("database")
+def test_a_store_that_does_not_answer_is_tried_again_until_the_retries_are_used_up(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import bridge
+
+    run(TRAINING)
+    monkeypatch.setenv("MODEL_DATABASE_URL", f"sqlite:///{tree}")  # a folder is no database
+
+    assert states(run(BATCH))["predict"] == ("failed", 1 + bridge.RETRIES)
