@@ -21,11 +21,13 @@ MOST_MEASURES = 5
 
 def headline(metrics: dict[str, Any]) -> Iterator[str]:
     """The champion's main measures with their 95 % intervals, the one that promotion goes by first."""
-    folds, holdout = metrics["cross_validation"]["measures"], metrics["holdout"]
+    folds, holdout = metrics["cross_validation"], metrics["holdout"]
     names = sorted(holdout, key=lambda name: name != metrics["primary"])  # stable: the others keep their order
-    yield f"{'':<22}{'cross-validation':<28}hold-out"
+    inside = f"cross-validation, {folds['repeats']} x {folds['folds']} folds"
+    yield f"{'':<20}{inside:<33}{'hold-out, {holdout} rows'.format(**metrics['rows']):<26}no skill"
     for name in names[:MOST_MEASURES]:
-        yield f"{name.replace('_', ' '):<22}{_figure(folds.get(name)):<28}{_figure(holdout[name])}"
+        inside, outside = _figure(folds["measures"].get(name)), _figure(holdout[name])
+        yield f"{name.replace('_', ' '):<20}{inside:<33}{outside:<26}{metrics['baseline'][name]:.3f}"
 
 
 def _figure(measured: dict[str, float] | None) -> str:

@@ -350,12 +350,16 @@ def test_the_headline_shows_the_measure_that_promotion_goes_by_first() -> None:
     measured = {"value": 0.75, "low": 0.6, "high": 0.9}
     metrics = {
         "primary": "average_precision",
-        "cross_validation": {"measures": {"average_precision": measured}},
+        "cross_validation": {"folds": 5, "repeats": 3, "measures": {"average_precision": measured}},
         "holdout": {"accuracy": measured, "average_precision": measured},
+        "baseline": {"accuracy": 0.5, "average_precision": 0.25},
+        "rows": {"holdout": 60},
     }
 
     head, first, second = outcome.headline(metrics)
 
-    assert head.split() == ["cross-validation", "hold-out"]
-    assert first.split() == ["average", "precision", *["0.750", "[0.600,", "0.900]"] * 2]
-    assert second.split() == ["accuracy", "0.750", "[0.600,", "0.900]"]
+    assert head.split("  ")[-1].strip() == "no skill"
+    assert "cross-validation, 3 x 5 folds" in head
+    assert "hold-out, 60 rows" in head
+    assert first.split() == ["average", "precision", *["0.750", "[0.600,", "0.900]"] * 2, "0.250"]
+    assert second.split() == ["accuracy", "0.750", "[0.600,", "0.900]", "0.500"]

@@ -127,6 +127,29 @@ def test_the_example_request_is_accepted_and_is_what_the_docs_show(contract: Con
     assert json.dumps(body) in docs.curl(contract)
 
 
+def test_an_example_request_is_accepted_for_columns_without_examples_too() -> None:
+    from model import Key, Source, Target
+
+    bare = Contract(
+        name="bare",
+        key=Key("id"),
+        target=Target("y"),
+        sources=(Source("a.csv"),),
+        columns=(
+            Number("free"),
+            Number("low", -3),
+            Integer("high", None, -7),
+            Category("kind", ("b", "a")),
+            Timestamp("at"),
+            Timestamp("since", datetime(2030, 1, 1, tzinfo=UTC)),
+            Number("gap", 1, 2, nullable=True),
+        ),
+    )
+    body = request.example_request(bare)
+    assert body["data"]["gap"] == [None]
+    assert request.parse(request.request_model(bare), json.dumps(body).encode()).count == 1
+
+
 def test_the_table_holds_every_column_under_a_name_that_fits(contract: Contract) -> None:
     table = tables.predictions(contract, sa.MetaData())
     names = [column.name for column in table.columns]

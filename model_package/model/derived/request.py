@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, assert_never
 
 from pydantic import (
@@ -128,9 +128,22 @@ def response_model(contract: Contract) -> type[BaseModel]:
 
 
 def example_request(contract: Contract) -> dict[str, dict[str, list[Any]]]:
-    """The request for one row, from the contract's examples; columns without one are left out."""
-    shown = {column.name: column.example for column in contract.columns if column.example is not None}
-    return {"data": {name: [json_value(value)] for name, value in shown.items()}}
+    """A request for one row that is sure to be accepted: the contract's examples, and a value for columns without."""
+    return {"data": {column.name: [json_value(_example(column))] for column in contract.columns}}
+
+
+def _example(column: Column) -> Any:  # noqa: ANN401 - any value a column can hold
+    if column.example is not None or column.nullable:
+        return column.example
+    match column:
+        case Number() | Integer():
+            return next((bound for bound in (column.minimum, column.maximum) if bound is not None), 0)
+        case Timestamp():
+            return column.minimum or column.maximum or datetime(2026, 1, 1, tzinfo=UTC)
+        case Category():
+            return column.values[0]
+        case _:
+            assert_never(column)
 
 
 def json_value(value: Any) -> Any:  # noqa: ANN401 - any value a column can hold

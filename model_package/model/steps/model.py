@@ -23,6 +23,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, TimeSeriesSplit
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder
+from threadpoolctl import threadpool_limits
 
 from model.compiled import adversarial_rows, compile_pipeline, prove_equal
 from model.contract import Category, Contract, Task
@@ -39,6 +40,7 @@ from model.steps.reference import reference
 Report = Callable[[str], None]
 SELFTEST_ROWS = 32
 PROOF_ROWS = 20_000
+ONE_THREAD_CELLS = 2_000_000
 PROMOTE_CONFIDENCE = 0.95
 
 
@@ -115,6 +117,9 @@ def train(
 ) -> Trained:
     """Fit on the training part, choose the threshold inside its folds, evaluate once on the hold-out, and compile.
 
+    Small tables are worked on by one thread: more would cost more than they bring, and the order in which they add
+    up would change the last bits, and so the content hash, from machine to machine.
+
     parts: the typed training and hold-out frames.
     champion: answers encoded rows as the serving model does; None when there is none.
 
@@ -122,6 +127,18 @@ def train(
         TrainingError: the estimator cannot be fitted.
         CannotCompile: the fitted pipeline has no exact compiled form.
     """
+    with threadpool_limits(1 if parts[0].size < ONE_THREAD_CELLS else None):
+        return _train(contract, pipeline, parts, plan, champion, report)
+
+
+def _train(
+    contract: Contract,
+    pipeline: Pipeline,
+    parts: tuple[pd.DataFrame, pd.DataFrame],
+    plan: Plan,
+    champion: Callable[[Floats], evaluation.Answers] | None,
+    report: Report,
+) -> Trained:
     train_part, holdout = parts
     task = contract.target.task
     truth = class_codes(contract.target, holdout[contract.target.name])
@@ -328,6 +345,7 @@ def _metrics(
         "rows": {"train": len(train_part), "holdout": len(holdout), **_class_counts(contract, parts)},
         "cross_validation": {
             "folds": plan.folds,
+            "repeats": 1 if contract.split.by == "time" else plan.repeats,
             "fits": len(next(iter(folds.figures.values()))),
             "measures": summarize_folds(task, folds),
         },
