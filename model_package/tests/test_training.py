@@ -19,8 +19,9 @@ from model.decision import decide
 from model.derived.frame import encode_frame
 from model.errors import CannotCompile, TrainingError
 from model.scoring import Scorer
-from model.steps import evaluation
-from model.steps import model as step
+from model.steps import evaluation, folds, training
+from model.steps.pipeline import unfitted_pipeline
+from model.steps.splitting import units
 from model.testing.bundles import QUICK_PLAN, ROWS, good_frame, quick_training
 
 
@@ -86,8 +87,8 @@ def test_the_threshold_has_the_best_f1_of_all_out_of_fold() -> None:
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 2, 120)
     scores = (truth * 0.3 + rng.random(120) * 0.7).round(2)
-    folds = step.Folds(truth, np.column_stack([1 - scores, scores]), np.ones(120, bool), {}, 0.2)
-    chosen = step.choose_threshold("binary", folds)
+    found = folds.Folds(truth, np.column_stack([1 - scores, scores]), np.ones(120, bool), {}, 0.2)
+    chosen = folds.choose_threshold("binary", found)
 
     def f1(threshold: float) -> float:
         answered = scores >= threshold
@@ -96,7 +97,7 @@ def test_the_threshold_has_the_best_f1_of_all_out_of_fold() -> None:
     assert chosen is not None
     assert f1(chosen) == max(map(f1, np.unique(scores)))
     assert chosen not in scores
-    assert step.choose_threshold("multiclass", folds) is None
+    assert folds.choose_threshold("multiclass", found) is None
 
 
 def test_rows_with_equal_features_never_stand_in_two_folds() -> None:
@@ -104,8 +105,8 @@ def test_rows_with_equal_features_never_stand_in_two_folds() -> None:
     rows = good_frame(tracks, 60)
     doubled = pd.concat([rows, rows.assign(id_new=rows.id_new + "b")], ignore_index=True)
     features, truth = encode_frame(tracks, doubled), doubled.target.to_numpy(int)
-    groups = step._groups(tracks, doubled, features)
-    for pairs in step._repeats(tracks, doubled, features, truth, step.Plan(folds=3, repeats=2)):
+    groups = units(tracks, doubled)
+    for pairs in folds._repeats(tracks, doubled, features, truth, folds.Plan(folds=3, repeats=2)):
         for fit, test in pairs:
             assert not set(groups[fit]) & set(groups[test])
 
@@ -123,46 +124,46 @@ def test_a_split_by_time_tests_only_on_what_comes_later() -> None:
     )
     rows = good_frame(timed, 120)
     features, truth = encode_frame(timed, rows), rows.y.to_numpy(int)
-    blocks = [pair for pairs in step._repeats(timed, rows, features, truth, step.Plan()) for pair in pairs]
+    blocks = [pair for pairs in folds._repeats(timed, rows, features, truth, folds.Plan()) for pair in pairs]
     assert len(blocks) == 5
     for fit, test in blocks:
         assert rows.day.iloc[fit].max() <= rows.day.iloc[test].min()
-    pipeline = step.unfitted_pipeline(timed, ExtraTreesClassifier(8, min_samples_leaf=3, random_state=0))
-    trained = step.train(timed, pipeline, (rows.iloc[:90], rows.iloc[90:]), QUICK_PLAN, None, lambda _: None)
+    pipeline = unfitted_pipeline(timed, ExtraTreesClassifier(8, min_samples_leaf=3, random_state=0))
+    trained = training.train(timed, pipeline, (rows.iloc[:90], rows.iloc[90:]), QUICK_PLAN, None, lambda _: None)
     assert trained.metrics["cross_validation"]["fits"] == 2
 
 
 def test_a_user_s_pipeline_is_taken_whole_and_an_estimator_is_prepared_for() -> None:
     wine = find("wine").contract
     whole = Pipeline([("scale", StandardScaler()), ("logistic", LogisticRegression())])
-    assert step.unfitted_pipeline(wine, whole) is whole
-    prepared = step.unfitted_pipeline(wine, LogisticRegression())
+    assert unfitted_pipeline(wine, whole) is whole
+    prepared = unfitted_pipeline(wine, LogisticRegression())
     assert [name for name, _ in prepared.steps] == ["prepare", "estimator"]
-    assert type(step.unfitted_pipeline(find("diabetes").contract).steps[-1][1]).__name__ == "ExtraTreesRegressor"
+    assert type(unfitted_pipeline(find("diabetes").contract).steps[-1][1]).__name__ == "ExtraTreesRegressor"
 
 
 def test_an_estimator_without_a_compiled_form_is_refused_by_name() -> None:
     tracks = find("reggaeton").contract
-    pipeline = step.unfitted_pipeline(tracks, AdaBoostClassifier(n_estimators=3))
+    pipeline = unfitted_pipeline(tracks, AdaBoostClassifier(n_estimators=3))
     with pytest.raises(CannotCompile, match="AdaBoostClassifier"):
-        step.train(tracks, pipeline, parts_of(tracks), QUICK_PLAN, None, lambda _: None)
+        training.train(tracks, pipeline, parts_of(tracks), QUICK_PLAN, None, lambda _: None)
 
 
 def test_an_estimator_that_cannot_be_fitted_is_refused_by_name() -> None:
     wine = find("wine").contract  # has missing values, which a bare logistic regression does not take
     pipeline = Pipeline([("estimator", LogisticRegression())])
     with pytest.raises(TrainingError, match="LogisticRegression cannot be fitted"):
-        step.train(wine, pipeline, parts_of(wine), QUICK_PLAN, None, lambda _: None)
+        training.train(wine, pipeline, parts_of(wine), QUICK_PLAN, None, lambda _: None)
 
 
 def test_a_challenger_must_win_in_95_of_100_paired_resamples() -> None:
     from model.steps.evaluation import Answers
 
     tracks = find("reggaeton").contract
-    pipeline = step.unfitted_pipeline(tracks, ExtraTreesClassifier(20, min_samples_leaf=3, random_state=0))
+    pipeline = unfitted_pipeline(tracks, ExtraTreesClassifier(20, min_samples_leaf=3, random_state=0))
 
-    def against(champion: object) -> step.Trained:
-        return step.train(tracks, pipeline, parts_of(tracks), QUICK_PLAN, champion, lambda _: None)  # type: ignore[arg-type]
+    def against(champion: object) -> training.Trained:
+        return training.train(tracks, pipeline, parts_of(tracks), QUICK_PLAN, champion, lambda _: None)  # type: ignore[arg-type]
 
     hopeless = against(lambda rows: Answers(np.full((len(rows), 2), 0.5), 0.5))
     assert hopeless.is_better
@@ -184,6 +185,6 @@ def test_the_reference_remembers_shares_that_add_up_to_one(contract: Contract) -
 
 def test_the_data_fingerprint_changes_with_any_cell() -> None:
     rows = good_frame(find("reggaeton").contract, 20)
-    assert step.data_fingerprint(rows) == step.data_fingerprint(rows.copy())
-    assert step.data_fingerprint(rows) != step.data_fingerprint(rows.assign(tempo=rows.tempo + 1e-9))
-    assert step.data_fingerprint(rows) != step.data_fingerprint(rows.rename(columns={"tempo": "beat"}))
+    assert training.data_fingerprint(rows) == training.data_fingerprint(rows.copy())
+    assert training.data_fingerprint(rows) != training.data_fingerprint(rows.assign(tempo=rows.tempo + 1e-9))
+    assert training.data_fingerprint(rows) != training.data_fingerprint(rows.rename(columns={"tempo": "beat"}))

@@ -111,8 +111,10 @@ def encode_series(column: Column, values: pd.Series[Any]) -> Floats:
             assert_never(column)
 
 
-def class_codes(target: Target, labels: pd.Series[Any]) -> NDArray[Any]:
-    """Typed labels -> their place in `target.classes` (int64), or the values themselves in a regression (float64)."""
-    if not target.labels:
+def target_codes(contract: Contract, frame: pd.DataFrame) -> NDArray[Any]:
+    """A frame's labels as their places in `target.classes` (int64), or the values of a regression (float64): [n]."""
+    labels = frame[contract.target.name]
+    if not contract.target.labels:
         return labels.to_numpy(dtype="float64")
-    return np.asarray(pd.Index(list(target.classes)).get_indexer(pd.Index(labels.astype(object))), dtype=np.int64)
+    places = pd.Index(list(contract.target.classes)).get_indexer(pd.Index(labels.astype(object)))
+    return np.asarray(places, dtype=np.int64)

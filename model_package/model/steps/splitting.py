@@ -44,15 +44,15 @@ def split(contract: Contract, frame: pd.DataFrame, *, seed: int) -> tuple[pd.Dat
 
 def _by_units(contract: Contract, frame: pd.DataFrame, seed: int) -> NDArray[np.bool_]:
     """Whole units (rows that belong together) are drawn within strata until the share of rows is reached."""
-    unit = _units(contract, frame)
+    unit = units(contract, frame)
     size = np.bincount(unit)
     stratum = np.full(len(size), np.iinfo(np.intp).max)
     np.minimum.at(stratum, unit, _strata(contract, frame))
     order = _draw(frame[contract.key.name], unit, seed)
     held = np.zeros(len(size), np.bool_)
     for one in np.unique(stratum):
-        units = order[stratum[order] == one]
-        held[units[: _how_many(size[units], contract.split.share)]] = True
+        drawn = order[stratum[order] == one]
+        held[drawn[: _how_many(size[drawn], contract.split.share)]] = True
     return np.asarray(held[unit], np.bool_)
 
 
@@ -63,7 +63,7 @@ def _how_many(sizes: NDArray[np.intp], share: float) -> int:
     return min(max(nearest, 1), len(sizes) - 1)
 
 
-def _units(contract: Contract, frame: pd.DataFrame) -> NDArray[np.intp]:
+def units(contract: Contract, frame: pd.DataFrame) -> NDArray[np.intp]:
     """Numbers rows so that those with equal features, or of one group, have one number."""
     ties = []
     if rows_are_distinctive(contract):

@@ -11,10 +11,11 @@ from model import bundle
 from model.contract import Contract
 from model.derived import frame
 from model.registry import Registry
-from model.steps import model as step
+from model.steps import folds, training
+from model.steps.pipeline import unfitted_pipeline
 from model.testing.good_rows import good_rows
 
-QUICK_PLAN = step.Plan(folds=2, repeats=1, bootstrap_samples=100)
+QUICK_PLAN = folds.Plan(folds=2, repeats=1, bootstrap_samples=100)
 ROWS = 240
 
 
@@ -25,13 +26,13 @@ def good_frame(contract: Contract, count: int, seed: int = 0) -> pd.DataFrame:
     return pd.DataFrame(good_rows(contract, count, seed)).astype(kinds)
 
 
-def quick_training(contract: Contract, seed: int = 0) -> step.Trained:
+def quick_training(contract: Contract, seed: int = 0) -> training.Trained:
     """Train twelve trees on random rows that keep the contract."""
     kind = ExtraTreesRegressor if contract.target.task == "regression" else ExtraTreesClassifier
-    pipeline = step.unfitted_pipeline(contract, kind(n_estimators=12, min_samples_leaf=3, random_state=seed))
+    pipeline = unfitted_pipeline(contract, kind(n_estimators=12, min_samples_leaf=3, random_state=seed))
     rows = good_frame(contract, ROWS, seed)
     parts = (rows.iloc[: ROWS * 3 // 4].reset_index(drop=True), rows.iloc[ROWS * 3 // 4 :].reset_index(drop=True))
-    return step.train(contract, pipeline, parts, QUICK_PLAN, None, lambda _: None)
+    return training.train(contract, pipeline, parts, QUICK_PLAN, None, lambda _: None)
 
 
 def quick_bundle(contract: Contract, artifacts_dir: Path, *, seed: int = 0) -> str:

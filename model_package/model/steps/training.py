@@ -1,0 +1,197 @@
+"""Training, pure: typed frames in, the parts of a bundle and the figures that judge it out."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
+
+from model.compiled import adversarial_rows, compile_pipeline, prove_equal
+from model.contract import Contract, Task
+from model.decision import Predictions, decide
+from model.derived.encoding import Floats
+from model.derived.frame import encode_frame, target_codes
+from model.scoring import Scorer
+from model.steps import evaluation
+from model.steps.card import card
+from model.steps.folds import Folds, Plan, Report, choose_threshold, cross_validate, summarize_folds
+from model.steps.pictures import pictures
+from model.steps.pipeline import fit
+from model.steps.reference import reference
+
+SELFTEST_ROWS = 32
+PROOF_ROWS = 20_000
+ONE_THREAD_CELLS = 2_000_000
+PROMOTE_CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What training gives: the bundle's files, the threshold, the figures, and whether it beats the champion.
+
+    comparison: `evaluation.gain` over the champion on the same hold-out; None when there is no champion.
+    """
+
+    parts: dict[str, bytes]
+    threshold: float | None
+    metrics: dict[str, Any]
+    comparison: dict[str, float | str] | None
+
+    @property
+    def is_better(self) -> bool:
+        """First, or better than the champion in at least 95 % of paired resamples of the hold-out."""
+        return self.comparison is None or float(self.comparison["confidence"]) >= PROMOTE_CONFIDENCE
+
+
+def train(
+    contract: Contract,
+    pipeline: Pipeline,
+    parts: tuple[pd.DataFrame, pd.DataFrame],
+    plan: Plan,
+    champion: Callable[[Floats], evaluation.Answers] | None,
+    report: Report,
+) -> Trained:
+    """Fit on the training part, choose the threshold inside its folds, evaluate once on the hold-out, and compile.
+
+    Small tables are worked on by one thread: more would cost more than they bring, and the order in which they add
+    up would change the last bits, and so the content hash, from machine to machine.
+
+    parts: the typed training and hold-out frames.
+    champion: answers encoded rows as the serving model does; None when there is none.
+
+    Raises:
+        TrainingError: the estimator cannot be fitted.
+        CannotCompile: the fitted pipeline has no exact compiled form.
+    """
+    with threadpool_limits(1 if parts[0].size < ONE_THREAD_CELLS else None):
+        return _train(contract, pipeline, parts, plan, champion, report)
+
+
+def _train(
+    contract: Contract,
+    pipeline: Pipeline,
+    parts: tuple[pd.DataFrame, pd.DataFrame],
+    plan: Plan,
+    champion: Callable[[Floats], evaluation.Answers] | None,
+    report: Report,
+) -> Trained:
+    train_part, holdout = parts
+    task = contract.target.task
+    truth = target_codes(contract, holdout)
+    folds = cross_validate(contract, pipeline, train_part, plan, report)
+    threshold = choose_threshold(task, folds)
+    report(f"fitting on {len(train_part)} rows")
+    fitted = fit(pipeline, encode_frame(contract, train_part), target_codes(contract, train_part))
+    model = _compile(contract, fitted, train_part, plan.seed, report)
+    rows = encode_frame(contract, holdout).to_numpy()
+    ours = evaluation.Answers(Scorer(model).score(rows), threshold)
+    report(f"evaluating on the {len(holdout)} held-out rows, {plan.bootstrap_samples} resamples")
+    metrics = _metrics(contract, (train_part, holdout), folds, ours, plan)
+    answered = decide(contract, threshold, ours.output)
+    files = {
+        "pipeline.joblib": _stored(fitted),
+        "model.onnx": model,
+        "contract.json": contract.to_json().encode(),
+        "metrics.json": _json(metrics),
+        "selftest.json": _selftest(rows, answered),
+        "reference.json": _json(reference(contract, train_part, folds.scores(contract))),
+        **pictures(contract, truth, ours, folds.output),
+    }
+    files["card.md"] = card(contract, metrics).encode()
+    return Trained(files, threshold, metrics, champion and _gain(task, truth, ours, champion(rows), plan))
+
+
+def _gain(
+    task: Task, truth: NDArray[Any], ours: evaluation.Answers, theirs: evaluation.Answers, plan: Plan
+) -> dict[str, float | str]:
+    return evaluation.gain(task, truth, ours, theirs, samples=plan.bootstrap_samples, seed=plan.seed)
+
+
+def _compile(contract: Contract, fitted: Pipeline, frame: pd.DataFrame, seed: int, report: Report) -> bytes:
+    report("compiling, and proving that the compiled form answers as the pipeline does")
+    model: bytes = compile_pipeline(fitted, contract.feature_names)
+    rows = encode_frame(contract, frame).to_numpy()
+    hard = adversarial_rows(fitted, rows, count=PROOF_ROWS, seed=seed)
+    prove_equal(fitted, model, np.vstack([rows, hard]), contract.feature_names)
+    return model
+
+
+def _stored(pipeline: Pipeline) -> bytes:
+    buffer = io.BytesIO()
+    joblib.dump(pipeline, buffer, compress=3)
+    return buffer.getvalue()
+
+
+def _selftest(rows: Floats, answered: Predictions) -> bytes:
+    some = [[None if np.isnan(value) else value for value in row] for row in rows[:SELFTEST_ROWS].tolist()]
+    labels, scores = answered.labels[:SELFTEST_ROWS], answered.scores[:SELFTEST_ROWS].tolist()
+    return _json({"rows": some, "labels": labels, "scores": scores})
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, indent=1, allow_nan=False).encode()
+
+
+def _metrics(
+    contract: Contract,
+    parts: tuple[pd.DataFrame, pd.DataFrame],
+    folds: Folds,
+    ours: evaluation.Answers,
+    plan: Plan,
+) -> dict[str, Any]:
+    train_part, holdout = parts
+    task, truth = contract.target.task, target_codes(contract, holdout)
+    baseline = evaluation.Answers(_no_skill(contract, train_part, len(holdout)), ours.threshold)
+    sure = {"samples": plan.bootstrap_samples, "seed": plan.seed}
+    return {
+        "task": task,
+        "primary": evaluation.primary(task).name,
+        "threshold": ours.threshold,
+        "rows": {"train": len(train_part), "holdout": len(holdout), **_class_counts(contract, parts)},
+        "cross_validation": {
+            "folds": plan.folds,
+            "repeats": 1 if contract.split.by == "time" else plan.repeats,
+            "fits": len(next(iter(folds.figures.values()))),
+            "measures": summarize_folds(task, folds),
+        },
+        "holdout": evaluation.evaluate(task, truth, ours.output, ours.threshold, **sure),
+        "baseline": evaluation.point(task, truth, baseline.output, baseline.threshold),
+    }
+
+
+def _no_skill(contract: Contract, train_part: pd.DataFrame, rows: int) -> Floats:
+    """What a model without skill answers for every row: the training part's class shares, or its mean."""
+    truth = target_codes(contract, train_part)
+    if not contract.target.classes:
+        return np.full(rows, truth.mean())
+    shares = np.bincount(truth, minlength=len(contract.target.classes)) / len(truth)
+    return np.tile(shares, (rows, 1))
+
+
+def _class_counts(contract: Contract, parts: tuple[pd.DataFrame, pd.DataFrame]) -> dict[str, Any]:
+    if not contract.target.classes:
+        return {}
+    names = ("train_by_class", "holdout_by_class")
+    return {
+        name: {str(label): int((part[contract.target.name] == label).sum()) for label in contract.target.classes}
+        for name, part in zip(names, parts, strict=True)
+    }
+
+
+def data_fingerprint(*frames: pd.DataFrame) -> str:
+    """sha256 over the rows of typed frames: the same rows in the same order give the same one."""
+    digest = hashlib.sha256()
+    for frame in frames:
+        digest.update(json.dumps([list(map(str, frame.columns)), list(map(str, frame.dtypes))]).encode())
+        digest.update(pd.util.hash_pandas_object(frame, index=False).to_numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,32 @@
+"""The verbs: read assets, call one pure step, write assets. The command line and the DAGs call nothing else.
+
+training   validate -> collect -> preprocess -> train
+batch      validate_batch -> collect_batch -> create_batch_data -> predict
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from model.settings import Settings
+from model.tasks import batch, files, training
+from model.tasks.job import Job, Report, Summary
+
+__all__ = ["STEPS", "TASKS", "Job", "Report", "Summary", "run"]
+
+TASKS: dict[str, Callable[[Job], Summary]] = {
+    "validate": files.validate,
+    "collect": files.collect,
+    "preprocess": training.preprocess,
+    "train": training.train,
+    "validate_batch": files.validate_batch,
+    "collect_batch": files.collect_batch,
+    "create_batch_data": batch.create_batch_data,
+    "predict": batch.predict,
+}
+STEPS = tuple(TASKS)
+
+
+def run(step: str, settings: Settings, report: Report = print) -> Summary:
+    """Run one verb; returns a small summary. Raises a ModelError, or KeyError for an unknown verb."""
+    return TASKS[step](Job(settings, report))

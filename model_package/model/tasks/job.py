@@ -1,0 +1,51 @@
+"""One run of one task: its settings, and everything that follows from them."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from model.assets import Assets
+from model.contract import Contract
+from model.contracts import Problem, find
+from model.registry import Registry
+from model.settings import Settings
+
+Report = Callable[[str], None]
+Summary = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of one task: what it is about, where things lie, and whom to tell."""
+
+    settings: Settings
+    report: Report
+
+    @cached_property
+    def problem(self) -> Problem:
+        """The contract and what came with it."""
+        return find(self.settings.contract)
+
+    @property
+    def contract(self) -> Contract:
+        """The contract."""
+        return self.problem.contract
+
+    @property
+    def assets(self) -> Assets:
+        """The contract's paths."""
+        return Assets(self.settings.data_dir, self.contract.name)
+
+    @property
+    def registry(self) -> Registry:
+        """The contract's bundles."""
+        return Registry(self.settings.artifacts_dir, self.contract.name)
+
+    @property
+    def who(self) -> str:
+        """Who is written into the audit."""
+        return self.settings.who or getpass.getuser()

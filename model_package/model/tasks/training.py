@@ -1,0 +1,131 @@
+"""The verbs that make a model: preprocess and train."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import model
+from model import assets, bundle
+from model.bundle import Bundle
+from model.tasks.job import Job, Summary
+
+
+def preprocess(job: Job) -> Summary:
+    """Draw the hold-out first; then the pipeline that will be fitted on the training part only."""
+    collected = assets.read_table(job.assets.collected, "collect")
+    import joblib  # noqa: PLC0415
+
+    from model.steps import data  # noqa: PLC0415
+    from model.steps.pipeline import unfitted_pipeline  # noqa: PLC0415
+
+    train_part, holdout = data.split(job.contract, collected, seed=job.settings.seed)
+    estimator = job.problem.estimator() if job.problem.estimator else None
+    buffer = io.BytesIO()
+    joblib.dump(unfitted_pipeline(job.contract, estimator), buffer)
+    assets.write_table(job.assets.train, train_part)
+    assets.write_table(job.assets.holdout, holdout)
+    bundle.replace_file(job.assets.pipeline, buffer.getvalue())
+    job.report(f"{len(train_part)} rows to train on, {len(holdout)} held out (split: {job.contract.split.by})")
+    return {"train": len(train_part), "holdout": len(holdout)}
+
+
+def train(job: Job) -> Summary:
+    """Train, judge once on the hold-out, write the bundle, and promote it when it is better than the champion."""
+    parts = (assets.read_table(job.assets.train, "preprocess"), assets.read_table(job.assets.holdout, "preprocess"))
+    assets.require(job.assets.pipeline, "preprocess")
+    import joblib  # noqa: PLC0415
+
+    from model.steps import training as step  # noqa: PLC0415
+    from model.steps.folds import Plan  # noqa: PLC0415
+
+    settings = job.settings
+    plan = Plan(settings.seed, settings.folds, settings.cv_repeats, settings.bootstrap_samples)
+    champion = _champion(job)
+    trained = step.train(
+        job.contract,
+        joblib.load(job.assets.pipeline),
+        parts,
+        plan,
+        _answers(champion) if champion else None,
+        job.report,
+    )
+    facts = bundle.Facts(
+        threshold=trained.threshold,
+        seed=plan.seed,
+        data=step.data_fingerprint(*parts),
+        code=code_fingerprint(),
+        libraries=_libraries(),
+        parent=champion.version if champion else None,
+        comparison=trained.comparison,
+    )
+    version = bundle.write(job.registry.root, trained.parts, job.contract, facts)
+    job.report(f"bundle {version} stands in {job.registry.root / version}")
+    if trained.comparison:
+        job.report(_against(champion, trained.comparison))
+    promoted = _promote(job, version, trained.is_better)
+    chief = trained.metrics["primary"]
+    return {"version": version, "promoted": promoted, chief: trained.metrics["holdout"][chief]["value"]}
+
+
+def _champion(job: Job) -> Bundle | None:
+    version = job.registry.champion_or_none()
+    if version is None:
+        return None
+    champion = job.registry.load(version)
+    if (
+        champion.contract.feature_names == job.contract.feature_names
+        and champion.contract.target == job.contract.target
+    ):
+        return champion
+    job.report(f"champion {version} answers another question (features or target differ): no comparison")
+    return None
+
+
+def _against(champion: Bundle | None, found: dict[str, float | str]) -> str:
+    gained, low, high = (f"{float(found[name]):.3f}" for name in ("gain", "low", "high"))
+    return (
+        f"against {champion.version if champion else ''} on the same held-out rows: {found['measure']} better by "
+        f"{gained} [{low}, {high}], better in {float(found['confidence']):.0%} of paired resamples"
+    )
+
+
+def _answers(champion: Bundle) -> Callable[[Any], Any]:
+    from model.steps.evaluation import Answers  # noqa: PLC0415
+
+    return lambda rows: Answers(champion.scorer.score(rows), champion.threshold)
+
+
+def _promote(job: Job, version: str, is_better: bool) -> bool:  # noqa: FBT001 - one private caller
+    before = job.registry.champion_or_none()
+    wanted = {"always": True, "never": False, "when_better": is_better}[job.settings.promote]
+    if version == before:
+        job.report(f"{version} is the champion already: the same data, code and seed give the same bundle")
+        return False
+    if not wanted:
+        job.report(
+            f"{version} is not promoted (promote={job.settings.promote}): {before or 'no bundle'} stays champion"
+        )
+        return False
+    why = job.settings.reason or ("first champion" if before is None else f"better than {before} on its hold-out")
+    job.registry.promote(version, who=job.who, why=why)
+    job.report(f"{version} is the champion now")
+    return True
+
+
+def code_fingerprint() -> str:
+    """sha256 over this package's source files: which code trained a bundle."""
+    root = Path(str(model.__file__)).parent
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        digest.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _libraries() -> dict[str, str]:
+    names = ("numpy", "onnx", "onnxruntime", "pandas", "scikit-learn", "scipy")
+    return {name: metadata.version(name) for name in names}
