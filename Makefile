@@ -7,7 +7,7 @@ EXIT ?=
 RUN = .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format environment test-environment lock env compose-smoke screenshots clean
+.PHONY: help demo test lint format python environment test-environment lock env compose-smoke screenshots clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,22 +25,25 @@ lint: test-environment ## What CI checks before it tests: ruff, mypy, the layers
 format: test-environment ## Format the code
 	@.venv/bin/ruff format . && .venv/bin/ruff check --fix .
 
-environment:
+python:
+	@command -v $(PYTHON) >/dev/null || { echo "make: no $(PYTHON) here: install Python 3.11 or newer, or say make PYTHON=/path/to/python" >&2; exit 1; }
+
+environment: python
 	@$(PYTHON) .ci/environment.py .venv model_package/requirements.txt --editable model_package
 
-test-environment:
+test-environment: python
 	@$(PYTHON) .ci/environment.py .venv model_package/requirements-test.txt --editable model_package
 
 lock: test-environment ## Renew the hashed locks from the *.in files
 	@.ci/lock
 
-env: ## Write .env with generated secrets for docker-compose
+env: python ## Write .env with generated secrets for docker-compose
 	@$(PYTHON) .ci/make-env
 
 compose-smoke: ## Build and run docker-compose, both DAGs on a Celery worker, a prediction through nginx, and down
 	@.ci/compose-smoke
 
-screenshots: environment ## Take the pictures in docs/ anew from a running `make demo` (needs Chromium)
+screenshots: test-environment ## Take the pictures in docs/ anew from a running `make demo` (needs Chromium)
 	@$(RUN) docs/screenshots.py --airflow-port $(AIRFLOW_PORT) --service-port $(SERVICE_PORT)
 
 clean: ## Remove the environments and what tools left; data, models and Airflow's home stay
