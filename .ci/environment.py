@@ -76,8 +76,7 @@ def make(venv: Path, lock: Path, packages: list[Path]) -> None:
     mark = venv / "made-from"
     stamp = stamp_of(lock, packages)
     shown = os.path.relpath(venv)
-    made_from = mark.read_text().split() if mark.exists() else []
-    if stamp in made_from:
+    if mark.exists() and mark.read_text() == stamp:
         print(f"environment: {shown} is up to date (reused)", flush=True)
         return
     check_machine(venv.parent)
@@ -88,9 +87,8 @@ def make(venv: Path, lock: Path, packages: list[Path]) -> None:
     run(*common, "--require-hashes", "-r", lock)
     for package in packages:
         run(*common, "--no-deps", "--editable", package)
-    # The locks agree with one another, so one environment can carry several: each leaves its own stamp.
-    kept = [line for line in made_from if line == stamp]
-    mark.write_text("\n".join([*kept, stamp]) + "\n")
+    # One stamp only: another lock is installed over this one in a second, and then it is the other's environment.
+    mark.write_text(stamp)
     print(f"environment: {shown} ready in {time.monotonic() - started:.0f} s", flush=True)
 
 
