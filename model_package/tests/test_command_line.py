@@ -57,16 +57,16 @@ def test_help_lists_every_verb_and_what_the_exit_status_means(tmp_path: Path) ->
 
 
 def test_the_whole_path_from_the_command_line(tmp_path: Path) -> None:
-    assert "wrote" in succeeded(model(tmp_path, "--contract", "wine", "example"))
-    assert "nothing written" in succeeded(model(tmp_path, "--contract", "wine", "example"))
+    assert "wrote" in succeeded(model(tmp_path, "--contract", "diabetes", "example"))
+    assert "nothing written" in succeeded(model(tmp_path, "--contract", "diabetes", "example"))
     steps = ["validate", "collect", "preprocess", "train", "validate --batch", "collect --batch", "create-batch-data"]
     for step in [*steps, "predict"]:
-        said = succeeded(model(tmp_path, *step.split(), MODEL_CONTRACT="wine"))
+        said = succeeded(model(tmp_path, *step.split(), MODEL_CONTRACT="diabetes"))
         assert " s] " in said, "every line says how long it took"
-    listed = succeeded(model(tmp_path, "--contract", "wine", "bundles"))
+    listed = succeeded(model(tmp_path, "--contract", "diabetes", "bundles"))
     assert listed.startswith("* 2")
     assert "1 bundles in" in listed
-    assert "first champion" in succeeded(model(tmp_path, "--contract", "wine", "history"))
+    assert "first champion" in succeeded(model(tmp_path, "--contract", "diabetes", "history"))
 
 
 def test_promote_and_rollback_by_hand(tmp_path: Path) -> None:
