@@ -28,7 +28,7 @@ def pictures(contract: Contract, truth: NDArray[Any], ours: Answers, out_of_fold
                 "pictures/precision_recall.png": _precision_recall(contract, truth, ours),
                 "pictures/reliability.png": _reliability(truth, ours.output[:, 1]),
                 "pictures/confusion.png": _confusion(contract, truth, ours),
-                "pictures/scores.png": _scores(contract, out_of_fold[:, 1], ours.threshold),
+                "pictures/scores.png": _scores(out_of_fold[:, 1], ours.threshold),
             }
         case "multiclass":
             top = ours.output.argmax(axis=1)
@@ -110,13 +110,12 @@ def _confusion(contract: Contract, truth: NDArray[Any], ours: Answers) -> bytes:
     return _png(figure)
 
 
-def _scores(contract: Contract, scores: Floats, threshold: float | None) -> bytes:
-    figure, axes = _drawn("Training part: out-of-fold scores", "score", "rows")
+def _scores(scores: Floats, threshold: float | None) -> bytes:
+    figure, axes = _drawn("Training part: out-of-fold scores", "score", "rows (logarithmic)")
     axes.hist(scores, bins=40, range=(0, 1), color=ACCENT, log=True)
     if threshold is not None:
-        axes.axvline(threshold, color=INK, linestyle="--")
-        axes.annotate(f" threshold {threshold:.3f}", (threshold, 1), color=INK, va="bottom")
-    axes.set_title(f"{contract.name}: out-of-fold scores of the training part", color=INK, fontsize=11, loc="left")
+        axes.axvline(threshold, color=INK, linestyle="--", label=f"threshold {threshold:.3f}")
+        axes.legend(frameon=False, loc="upper right")
     return _png(figure)
 
 
