@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from app.predictor import Serving
-    from app.routes import RefusedChampion
+    from app.state import RefusedChampion
     from model.contract import Column, Contract, Label
 
 SHOWN_LABELS: Final = 20

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse
-from pydantic import BaseModel
 
 from app import body, pages
 from app.documents import REFERENCE, REQUEST, RESPONSE
 from app.errors import ErrorResponse, answer_for, respond
+from app.state import Greeting, Live, Ready, RefusedChampion
 from model.errors import BundleNotFound
 
 if TYPE_CHECKING:
@@ -19,36 +19,6 @@ if TYPE_CHECKING:
 
     from app.predictor import Predictor
     from app.settings import ServiceSettings
-
-
-class Greeting(BaseModel):
-    """The service is there."""
-
-    Message: str
-
-
-class Live(BaseModel):
-    """The process answers."""
-
-    status: Literal["live"]
-
-
-class RefusedChampion(BaseModel):
-    """A champion that was promoted and cannot be used."""
-
-    version: str
-    code: str
-    message: str
-
-
-class Ready(BaseModel):
-    """A model is being served: of which contract, which version, and whether a newer one had to be refused."""
-
-    status: Literal["ready"]
-    contract: str
-    version: str
-    fingerprint: str
-    refused: RefusedChampion | None
 
 
 def _schema(name: str) -> dict[str, Any]:
