@@ -117,6 +117,8 @@ def test_every_bound_enum_and_example_stands_in_the_request_s_json_schema(contra
                 assert column.maximum is None or options[0]["maximum"] == column.maximum
             case Timestamp():
                 assert options[0]["format"] == "date-time"
+                assert column.minimum is None or options[0]["formatMinimum"] == column.minimum.isoformat()
+                assert column.maximum is None or options[0]["formatMaximum"] == column.maximum.isoformat()
         if column.example is not None:
             assert said[column.name]["examples"] == [[request.json_value(column.example)]]
 

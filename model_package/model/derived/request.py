@@ -69,10 +69,17 @@ def value_type(column: Column) -> Any:  # noqa: ANN401 - an annotation made at r
             # A bare Literal takes true for 1 and 9.0 for 9.
             accepted = Annotated[Literal[column.values], BeforeValidator(_only_int_or_text)]
         case Timestamp():
-            accepted = Annotated[AwareDatetime, Field(strict=True, ge=column.minimum, le=column.maximum)]
+            bounds = Field(strict=True, ge=column.minimum, le=column.maximum, json_schema_extra=_moment_bounds(column))
+            accepted = Annotated[AwareDatetime, bounds]
         case _:
             assert_never(column)
     return accepted | None if column.nullable else accepted
+
+
+def _moment_bounds(column: Timestamp) -> dict[str, Any]:
+    """JSON Schema has no bounds for moments: these two words are the ones that validators have settled on."""
+    bounds = {"formatMinimum": column.minimum, "formatMaximum": column.maximum}
+    return {name: bound.isoformat() for name, bound in bounds.items() if bound is not None}
 
 
 def _describe(column: Column) -> str:
