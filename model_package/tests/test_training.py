@@ -104,9 +104,9 @@ def test_rows_with_equal_features_never_stand_in_two_folds() -> None:
     tracks = find("reggaeton").contract
     rows = good_frame(tracks, 60)
     doubled = pd.concat([rows, rows.assign(id_new=rows.id_new + "b")], ignore_index=True)
-    features, truth = encode_frame(tracks, doubled), doubled.target.to_numpy(int)
+    truth = doubled.target.to_numpy(int)
     groups = units(tracks, doubled)
-    for pairs in folds._repeats(tracks, doubled, features, truth, folds.Plan(folds=3, repeats=2)):
+    for pairs in folds._repeats(tracks, doubled, truth, folds.Plan(folds=3, repeats=2)):
         for fit, test in pairs:
             assert not set(groups[fit]) & set(groups[test])
 
@@ -123,8 +123,8 @@ def test_a_split_by_time_tests_only_on_what_comes_later() -> None:
         split=Split("time", column="day"),
     )
     rows = good_frame(timed, 120)
-    features, truth = encode_frame(timed, rows), rows.y.to_numpy(int)
-    blocks = [pair for pairs in folds._repeats(timed, rows, features, truth, folds.Plan()) for pair in pairs]
+    truth = rows.y.to_numpy(int)
+    blocks = [pair for pairs in folds._repeats(timed, rows, truth, folds.Plan()) for pair in pairs]
     assert len(blocks) == 5
     for fit, test in blocks:
         assert rows.day.iloc[fit].max() <= rows.day.iloc[test].min()
@@ -139,7 +139,22 @@ def test_a_user_s_pipeline_is_taken_whole_and_an_estimator_is_prepared_for() -> 
     assert unfitted_pipeline(wine, whole) is whole
     prepared = unfitted_pipeline(wine, LogisticRegression())
     assert [name for name, _ in prepared.steps] == ["prepare", "estimator"]
-    assert type(unfitted_pipeline(find("diabetes").contract).steps[-1][1]).__name__ == "ExtraTreesRegressor"
+
+
+def test_without_an_estimator_categories_and_gaps_are_taken_as_they_are(contract: Contract) -> None:
+    pipeline = unfitted_pipeline(contract)
+    rows = good_frame(contract, ROWS)
+    trained = training.train(contract, pipeline, (rows.iloc[:180], rows.iloc[180:]), QUICK_PLAN, None, lambda _: None)
+    assert type(pipeline.steps[-1][1]).__name__.startswith("HistGradientBoosting")
+    assert trained.metrics["holdout"]
+
+
+def test_a_forest_too_large_to_compile_is_refused_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("model.compiled.trees.MOST_NODES", 100)
+    tracks = find("reggaeton").contract
+    pipeline = unfitted_pipeline(tracks, ExtraTreesClassifier(5, random_state=0))
+    with pytest.raises(CannotCompile, match="raise min_samples_leaf"):
+        training.train(tracks, pipeline, parts_of(tracks), QUICK_PLAN, None, lambda _: None)
 
 
 def test_an_estimator_without_a_compiled_form_is_refused_by_name() -> None:

@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 
 from model.compiled.graph import TREES_DOMAIN, Floats, Graph, Positions
+from model.errors import CannotCompile
 
 NO_CHILD = -1
+MOST_NODES = 10_000_000  # some 34 bytes each: far from the 2 GiB that a protocol buffer may have
 SUM, UNCHANGED, LESS_OR_EQUAL = 1, 0, 0
 # The attributes that are tensors; the others are lists of integers.
 TENSORS = ("nodes_splits", "nodes_modes", "leaf_weights")
@@ -67,7 +69,16 @@ def constant(value: float, target: int = 0) -> Tree:
 
 
 def ensemble(graph: Graph, columns: str, trees: Sequence[Tree], targets: int) -> str:
-    """The sum over `trees` of the leaves that a row falls into: [n, targets] from [n, width]."""
+    """The sum over `trees` of the leaves that a row falls into: [n, targets] from [n, width].
+
+    Raises:
+        CannotCompile: there are more than `MOST_NODES` nodes.
+    """
+    nodes = sum(len(tree.left) for tree in trees)
+    if nodes > MOST_NODES:
+        raise CannotCompile(
+            f"the trees have {nodes:,} nodes, at most {MOST_NODES:,} compile: raise min_samples_leaf or grow fewer"
+        )
     planted = [constant(float(tree.value[0]), tree.target) if tree.is_leaf[0] else tree for tree in trees]
     inner = np.cumsum([0, *(np.count_nonzero(~tree.is_leaf) for tree in planted)])[:-1]
     leaves = np.cumsum([0, *(np.count_nonzero(tree.is_leaf) for tree in planted)])[:-1]

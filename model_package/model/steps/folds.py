@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
-from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, TimeSeriesSplit
+from sklearn.model_selection import KFold, StratifiedGroupKFold, StratifiedKFold, TimeSeriesSplit
 from sklearn.pipeline import Pipeline
 
 from model.contract import Contract, Task
@@ -61,7 +61,7 @@ def cross_validate(contract: Contract, pipeline: Pipeline, frame: pd.DataFrame, 
     times = np.zeros(len(frame))
     figures: dict[str, list[float]] = {}
     tested = 0
-    for repeat, pairs in enumerate(_repeats(contract, frame, features, truth, plan)):
+    for repeat, pairs in enumerate(_repeats(contract, frame, truth, plan)):
         report(f"cross-validation {repeat + 1} of {plan.repeats}")
         for inside, test in pairs:
             fitted = fit(pipeline, features.iloc[inside], truth[inside])
@@ -82,23 +82,26 @@ def cross_validate(contract: Contract, pipeline: Pipeline, frame: pd.DataFrame, 
 Pairs = list[tuple[NDArray[Any], NDArray[Any]]]
 
 
-def _repeats(
-    contract: Contract, frame: pd.DataFrame, features: pd.DataFrame, truth: NDArray[Any], plan: Plan
-) -> Iterator[Pairs]:
+def _repeats(contract: Contract, frame: pd.DataFrame, truth: NDArray[Any], plan: Plan) -> Iterator[Pairs]:
     if contract.split.by == "time":
         order = np.argsort(frame[contract.split.column].to_numpy(), kind="stable")
         yield [(order[fit], order[test]) for fit, test in TimeSeriesSplit(plan.folds).split(order)]
         return
-    groups = units(contract, frame)
+    unit = units(contract, frame)
     for repeat in range(plan.repeats):
-        folds = _folds(contract.target.task, plan.folds, plan.seed + repeat)
-        yield list(folds.split(features, truth, groups))
+        yield _whole_units(contract, unit, truth, plan.folds, plan.seed + repeat)
 
 
-def _folds(task: Task, count: int, seed: int) -> KFold | GroupKFold | StratifiedGroupKFold:
-    if task == "regression":
-        return GroupKFold(count, shuffle=True, random_state=seed)
-    return StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+def _whole_units(contract: Contract, unit: NDArray[np.intp], truth: NDArray[Any], count: int, seed: int) -> Pairs:
+    """Folds in which rows that belong together stand together."""
+    if contract.split.by == "group" and contract.target.labels:
+        return list(StratifiedGroupKFold(count, shuffle=True, random_state=seed).split(unit, truth, unit))
+    # Units of nearly always one row: dividing them by their first row is as good, and fast where rows are many.
+    _, first = np.unique(unit, return_index=True)
+    kind = StratifiedKFold if contract.target.labels else KFold
+    drawn = kind(count, shuffle=True, random_state=seed).split(first, truth[first])
+    tested = [np.isin(unit, unit[first[test]]) for _, test in drawn]
+    return [(np.flatnonzero(~test), np.flatnonzero(test)) for test in tested]
 
 
 def choose_threshold(task: Task, folds: Folds) -> float | None:

@@ -10,27 +10,31 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from model.contract import Category, Contract, Task
+from model.contract import Category, Contract
 from model.derived.encoding import Floats
 from model.errors import TrainingError, bounded
+
+MOST_NATIVE_VALUES = 255  # of a category, as histogram gradient boosting bins it
 
 
 def unfitted_pipeline(contract: Contract, estimator: object | None = None) -> Pipeline:
     """A contract's pipeline, not fitted yet.
 
     A user's `Pipeline` is taken whole; any other estimator stands behind the usual preparation: medians for missing
-    numbers, one column per value for categories. It is fed float64 columns named like the features.
+    numbers, one column per value for categories. It is fed float64 columns named like the features. Without an
+    estimator it is histogram gradient boosting, which takes missing values and categories as they are.
     """
     if isinstance(estimator, Pipeline):
         return estimator
-    chosen = _default(contract.target.task) if estimator is None else estimator
-    return Pipeline([("prepare", _preparation(contract)), ("estimator", chosen)])
+    if estimator is None:
+        return Pipeline([("estimator", _default(contract))])
+    return Pipeline([("prepare", _preparation(contract)), ("estimator", estimator)])
 
 
 def _preparation(contract: Contract) -> ColumnTransformer:
@@ -45,9 +49,12 @@ def _preparation(contract: Contract) -> ColumnTransformer:
     return ColumnTransformer([step for step in steps if step[2]], verbose_feature_names_out=False)
 
 
-def _default(task: Task) -> ExtraTreesClassifier | ExtraTreesRegressor:
-    kind = ExtraTreesRegressor if task == "regression" else ExtraTreesClassifier
-    return kind(n_estimators=300, min_samples_leaf=2, random_state=0)
+def _default(contract: Contract) -> HistGradientBoostingClassifier | HistGradientBoostingRegressor:
+    categories = [column for column in contract.features if isinstance(column, Category)]
+    native = [column.name for column in categories if len(column.values) <= MOST_NATIVE_VALUES]
+    regression = contract.target.task == "regression"
+    kind = HistGradientBoostingRegressor if regression else HistGradientBoostingClassifier
+    return kind(categorical_features=native or None, random_state=0)
 
 
 def fit(pipeline: Pipeline, features: pd.DataFrame, target: NDArray[Any]) -> Pipeline:
