@@ -155,11 +155,11 @@ def tell_places(problem: Problem, deployment: Deployment) -> None:
     places = {
         "Airflow": f"http://localhost:{deployment.airflow_port}   user {USER}, password {PASSWORD}",
         "service": f"http://localhost:{deployment.service_port}   its interface: /docs",
-        "predictions": f"{predictions}/*.csv, and the table predictions in {store}",
+        "predictions": f"{predictions}/*.csv, and the table predictions_{problem.contract.name} in {store}",
         "bundles": deployment.artifacts_dir / problem.contract.name,
         "logs": deployment.logs,
         "your data": "make demo RAW=/folder/with/your/csv/files (and RAW/batch/*.csv to predict)",
-        "next": f"trigger {TRAINING} in Airflow with another seed and see whether it is promoted",
+        "next": f"put files into {deployment.data_dir / 'batch'} and trigger {BATCH}; your own problem: docs/contract.md",
     }
     say()
     for name, place in places.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from pathlib import Path
@@ -15,8 +16,8 @@ from model.errors import ModelError
 from model.settings import Promotion, Settings
 
 EPILOG = """Exit status: 0 done, 2 the contract is wrong, 3 the data breaks it, 4 training failed, 5 a bundle cannot be
-used, 6 an earlier step has not run, 7 the store did not answer. Each option can also be set as MODEL_<NAME> in the
-environment."""
+used, 6 an earlier step has not run, 7 the store did not answer. Every setting, more than have an option here, can be
+given as MODEL_<NAME> in the environment: docs/operations.md lists them."""
 
 app = typer.Typer(
     help=__doc__,
@@ -103,15 +104,17 @@ def predict(
 
 @app.command()
 def bundles(context: typer.Context) -> None:
-    """List the bundles, the champion marked, with their main figure on their hold-out."""
+    """List the bundles, the champion marked, each with its main figure on its own hold-out."""
     from model.bundle import read_manifest  # noqa: PLC0415
+    from model.derived.docs import headline  # noqa: PLC0415
 
     registry = _registry(_settings(context))
     champion = registry.champion_or_none()
     for version in registry.versions():
         manifest = read_manifest(registry.root / version)
         mark = "*" if version == champion else " "
-        typer.echo(f"{mark} {version}  content {manifest.content[:12]}  trained on data {manifest.facts.data[:12]}")
+        figure = headline(json.loads((registry.root / version / "metrics.json").read_bytes()))
+        typer.echo(f"{mark} {version}  {figure}  seed {manifest.facts.seed}, data {manifest.facts.data[:8]}")
     typer.echo(f"{len(registry.versions())} bundles in {registry.root}; * serves")
 
 
@@ -188,7 +191,7 @@ def main() -> None:
     except ValidationError as error:
         from model.contract import explain  # noqa: PLC0415
 
-        typer.echo(f"error: {explain(error, 'settings (options and MODEL_* in the environment)')}", err=True)
+        typer.echo(f"error: {explain(error, 'an option or a MODEL_* variable is wrong')}", err=True)
         sys.exit(2)
 
 

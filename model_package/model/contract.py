@@ -301,16 +301,16 @@ class Contract:
         try:
             return _ADAPTER.validate_json(text)
         except ValidationError as error:
-            raise ContractError(explain(error, "contract.json")) from None
+            raise ContractError(explain(error, "contract.json is not a valid contract")) from None
 
 
 _ADAPTER: TypeAdapter[Contract] = TypeAdapter(Contract)
 
 
-def explain(error: ValidationError, where: str, most: int = 10) -> str:
-    """A pydantic error in a few lines: where, which field, what is wrong with it."""
+def explain(error: ValidationError, title: str, most: int = 10) -> str:
+    """A pydantic error in a few lines: a title, then each field and what is wrong with it."""
     lines = [
         f"  - {'.'.join(map(str, found['loc'])) or 'contract'}: {bounded(found['msg'])}"
         for found in error.errors(include_url=False, include_input=False)[:most]
     ]
-    return "\n".join([f"{where} is not a valid contract:", *lines])
+    return "\n".join([f"{title}:", *lines])

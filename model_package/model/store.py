@@ -101,8 +101,14 @@ def _engine(url: str) -> sa.Engine:
     except sa.exc.ArgumentError as error:
         message = "MODEL_DATABASE_URL is not an SQLAlchemy URL, e.g. sqlite:///predictions.db"
         raise StoreError(message) from error
-    if parsed.get_backend_name() != "sqlite":
-        return sa.create_engine(parsed, pool_pre_ping=True)
+    is_sqlite = parsed.get_backend_name() == "sqlite"
+    try:
+        return _sqlite(parsed) if is_sqlite else sa.create_engine(parsed, pool_pre_ping=True)
+    except (ImportError, OSError, sa.exc.SQLAlchemyError) as error:
+        raise _unanswered(error) from error
+
+
+def _sqlite(parsed: sa.URL) -> sa.Engine:
     if parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(parsed, connect_args={"timeout": SECONDS_TO_WAIT_FOR_A_LOCK})

@@ -86,6 +86,10 @@ def test_a_database_that_does_not_answer_is_a_store_error_worth_retrying(tmp_pat
     assert caught.value.retryable
     with pytest.raises(StoreError, match="MODEL_DATABASE_URL"):
         Store("no url", tracks)
+    (tmp_path / "file").write_text("")
+    for url in ("postgresql+nodriver://a/b", f"sqlite:///{tmp_path}/file/folder/a.db"):
+        with pytest.raises(StoreError, match="did not answer"):
+            Store(url, tracks)
     with Store(f"sqlite:///{tmp_path}/a.db", tracks) as store:
         store._table.drop(store._engine)
         with pytest.raises(StoreError):

@@ -81,7 +81,7 @@ def _load_file(path: Path) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except ValidationError as error:
-        raise ContractError(explain(error, str(path))) from None
+        raise ContractError(explain(error, f"{path} is not a valid contract")) from None
     except Exception as error:
         msg = f"{path} does not import: {type(error).__name__}: {bounded(error)}"
         raise ContractError(msg) from error

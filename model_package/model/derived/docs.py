@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import assert_never
+from typing import Any, assert_never
 
 from model.contract import Category, Column, Contract, Integer, Number, Timestamp
 from model.derived.request import example_request
@@ -62,3 +62,9 @@ def curl(contract: Contract, address: str = "localhost:8090") -> str:
     """The shell command that asks the service about the contract's own example row."""
     body = json.dumps(example_request(contract))
     return f"curl -X POST {address}/get_prediction -H 'Content-Type: application/json' -d '{body}'"
+
+
+def headline(metrics: dict[str, Any]) -> str:
+    """The measure that decides between two models, with its interval on the hold-out."""
+    name = metrics["primary"]
+    return "{} {value:.3f} [{low:.3f}, {high:.3f}]".format(name.replace("_", " "), **metrics["holdout"][name])

@@ -87,6 +87,8 @@ def _strange_columns(contract: Contract, tables: Sequence[RawTable], *, labelled
         for name in table.header:
             if name not in known:
                 message = f"the contract does not know this column: add it, or let the Source ignore=({name!r},)"
+                if name == contract.target.name:
+                    message = "the Source says target=... for the whole file, which has this column too: drop one"
                 yield Failure("extra column", message, f"{table.file} column {name or repr(name)}", (1,))
 
 

@@ -7,12 +7,15 @@ import io
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import model
 from model import assets, bundle
 from model.bundle import Bundle
 from model.tasks.job import Job, Summary
+
+if TYPE_CHECKING:
+    from model.steps.training import Trained
 
 
 def preprocess(job: Job) -> Summary:
@@ -67,7 +70,7 @@ def train(job: Job) -> Summary:
     job.report(f"bundle {version} stands in {job.registry.root / version}")
     if trained.comparison:
         job.report(_against(champion, trained.comparison))
-    promoted = _promote(job, version, trained.is_better)
+    promoted = _promote(job, version, trained)
     chief = trained.metrics["primary"]
     return {"version": version, "promoted": promoted, chief: trained.metrics["holdout"][chief]["value"]}
 
@@ -100,9 +103,9 @@ def _answers(champion: Bundle) -> Callable[[Any], Any]:
     return lambda rows: Answers(champion.scorer.score(rows), champion.threshold)
 
 
-def _promote(job: Job, version: str, is_better: bool) -> bool:  # noqa: FBT001 - one private caller
+def _promote(job: Job, version: str, trained: Trained) -> bool:
     before = job.registry.champion_or_none()
-    wanted = {"always": True, "never": False, "when_better": is_better}[job.settings.promote]
+    wanted = {"always": True, "never": False, "when_better": trained.is_better}[job.settings.promote]
     if version == before:
         job.report(f"{version} is the champion already: the same data, code and seed give the same bundle")
         return False
@@ -111,10 +114,19 @@ def _promote(job: Job, version: str, is_better: bool) -> bool:  # noqa: FBT001 -
             f"{version} is not promoted (promote={job.settings.promote}): {before or 'no bundle'} stays champion"
         )
         return False
-    why = job.settings.reason or ("first champion" if before is None else f"better than {before} on its hold-out")
-    job.registry.promote(version, who=job.who, why=why)
+    job.registry.promote(version, who=job.who, why=job.settings.reason or _why(before, trained))
     job.report(f"{version} is the champion now")
     return True
+
+
+def _why(before: str | None, trained: Trained) -> str:
+    if before is None:
+        return "first champion"
+    if trained.comparison is None:
+        return f"not comparable with {before}: its features or target differ"
+    if not trained.is_better:
+        return f"always promoted; not better than {before} on the same held-out rows"
+    return f"better than {before} on the same held-out rows"
 
 
 def code_fingerprint() -> str:
