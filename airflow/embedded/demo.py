@@ -159,7 +159,7 @@ def tell_places(problem: Problem, deployment: Deployment) -> None:
         "bundles": deployment.artifacts_dir / problem.contract.name,
         "logs": deployment.logs,
         "your data": "make demo RAW=/folder/with/your/csv/files (and RAW/batch/*.csv to predict)",
-        "next": f"put files into {deployment.data_dir / 'batch'} and trigger {BATCH}; your own problem: docs/contract.md",
+        "next": f"put files into {deployment.data_dir / 'batch'}, trigger {BATCH}; or read docs/contract.md",
     }
     say()
     for name, place in places.items():

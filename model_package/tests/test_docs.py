@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings
 from model import tasks
 from model.__main__ import app
 from model.contracts import find
+from model.derived import docs
 from model.settings import Settings
 from model.testing import write_sources
 from model.testing.settings import settings_in
@@ -168,3 +169,7 @@ def test_the_table_of_settings_is_what_the_code_says(prefix: str) -> None:
         OPERATIONS.write_text(f"{before}{begin}{made}{end}{after}")
         shown = made
     assert shown == made, "the settings have changed: run this test with UPDATE_GOLDEN=1"
+
+
+def test_the_readme_asks_the_service_as_the_contract_s_examples_do() -> None:
+    assert docs.curl(find("reggaeton").contract) in (ROOT / "README.md").read_text().splitlines()
