@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_agreement import MANY, values_near
 
-from model import Contract, Key
+from model import Contract, Key, Timestamp
 from model.contracts import find, shipped
 from model.derived import encoding, request
 from model.derived.decoder import Decoder
@@ -130,3 +130,21 @@ def test_a_contract_whose_names_need_escapes_is_decoded_by_the_request_alone() -
     decoder = Decoder(ODD)
     assert (decoder.one(body), decoder.many(body)) == (None, None)
     assert request.parse(request.request_model(ODD), body).count == 1
+
+
+def test_the_decoder_names_the_first_thing_that_is_wrong(contract: Contract) -> None:
+    decoder = Decoder(contract)
+    data = request.example_request(contract)["data"]
+    decoder.refuse(json.dumps({"data": data}).encode())
+    name = next(column.name for column in contract.columns if not isinstance(column, Timestamp))
+    for wrong, where in (({"data": data | {name: [[]] * 9}}, f"data.{name}[0]"), ({}, "body"), ({"data": {}}, "data")):
+        with pytest.raises(RowsRefused) as refused:
+            decoder.refuse(json.dumps(wrong).encode())
+        assert [failure.where for failure in refused.value.failures] == [where]
+    for broken in (b"", b"[" * 100_000, b'{"data": \xff}'):
+        with pytest.raises(RowsRefused):
+            decoder.refuse(broken)
+
+
+def test_what_the_decoder_cannot_read_at_all_it_does_not_refuse() -> None:
+    Decoder(ODD).refuse(b"{}")

@@ -20,6 +20,7 @@ from model.columns import LARGEST_EXACT_INTEGER, Category, Column, Integer, Numb
 from model.contract import Contract
 from model.derived.encoding import encoder
 from model.derived.request import MOST_KEY_CHARACTERS, MOST_ROWS, value_type
+from model.errors import Failure, RowsRefused, bounded
 
 # What a model reads: numbers, category codes, seconds; None is a missing value.
 Row = list[float | None]
@@ -27,7 +28,8 @@ Columns = tuple[Sequence[float | None], ...]
 
 QUOTE = b'"'
 FEWEST_QUOTES = 2  # around "data", and around each name
-UNREADABLE = (msgspec.MsgspecError, ValueError, OverflowError)
+UNREADABLE = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError)
+PLACE = " - at `$."  # how msgspec begins to say where
 
 
 class Decoder:
@@ -86,6 +88,24 @@ class Decoder:
             columns[place] = list(map(encoded, columns[place]))
         return tuple(columns[: self._width])
 
+    def refuse(self, body: bytes) -> None:
+        """Raise RowsRefused with the first thing that is wrong, if it is one of form, type or range.
+
+        For bodies so large that telling all of it would keep others waiting: what is wrong is never built.
+        """
+        if self._decode is _nothing:
+            return
+        try:
+            self._decode(body)
+        except msgspec.ValidationError as error:
+            told, _, place = str(error).partition(PLACE)
+            failure = Failure("decoder", bounded(told), bounded(place.rstrip("`") or "body"))
+        except UNREADABLE as error:
+            failure = Failure("json", f"is not valid JSON: {bounded(error)}", "body")
+        else:
+            return
+        raise RowsRefused("the request breaks the contract", [failure])
+
     def _one_of_many(self, body: bytes) -> Row | None:
         columns = self.many(body)
         return [column[0] for column in columns] if columns and len(columns[0]) == 1 else None
@@ -102,11 +122,11 @@ def _decoder(contract: Contract, columns: Sequence[Column]) -> Callable[[bytes],
     try:
         return msgspec.json.Decoder(_request_type(contract, columns)).decode
     except ValueError:
-        return _refuse
+        return _nothing
 
 
-def _refuse(_: bytes) -> Any:  # noqa: ANN401 - it never returns
-    raise msgspec.DecodeError
+def _nothing(_: bytes) -> Any:  # noqa: ANN401 - it never returns
+    raise ValueError
 
 
 def _request_type(contract: Contract, columns: Sequence[Column]) -> type[msgspec.Struct]:
