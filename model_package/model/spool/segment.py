@@ -15,6 +15,7 @@ import fcntl
 import os
 import secrets
 import sqlite3
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,9 @@ FOLDER_MODE: Final = 0o770
 # Measured: larger pages make small commits dearer and spare large ones nothing.
 PAGE_BYTES: Final = 4096
 FRAME_BYTES: Final = PAGE_BYTES + 24
-_ZEROS: Final = bytes(1024 * 1024)
+# Room is written out by pieces that are small enough not to hold up a commit that wants the disk meanwhile.
+_ZEROS: Final = bytes(256 * 1024)
+_SECONDS_BETWEEN_PIECES: Final = 0.003
 
 _TABLES: Final = """
 CREATE TABLE contracts (fingerprint TEXT PRIMARY KEY, json TEXT NOT NULL) WITHOUT ROWID;
@@ -100,10 +103,11 @@ def lock(path: Path) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A segment that this process writes: its file, SQLite's connection, and the lock that says so."""
+    """A segment that this process writes: its file, SQLite's connection, its log's room, and the lock that says so."""
 
     path: Path
     connection: sqlite3.Connection
+    room_bytes: int
     locked: int
 
     def unlock(self) -> None:
@@ -111,11 +115,12 @@ class Segment:
         os.close(self.locked)
 
 
-def begin(folder: Path, room_bytes: int, *, durable: bool, pause_seconds: float = 0.0) -> Segment:
+def begin(folder: Path, room_bytes: int, *, durable: bool, hurry: threading.Event | None = None) -> Segment:
     """A new segment, durable with its folder, whose log has `room_bytes` written out already.
 
     A commit into such room costs half as much time as one that makes the file longer: no metadata to flush.
-    pause_seconds: between its mebibytes, for a segment that is made while another one is in use.
+    hurry: given when another segment is in use meanwhile. Then there is a pause after each piece, until it is set:
+    what room has not been written out by then is left out.
 
     Raises OSError and sqlite3.Error, and leaves nothing behind then.
     """
@@ -125,13 +130,13 @@ def begin(folder: Path, room_bytes: int, *, durable: bool, pause_seconds: float 
         raise FileExistsError(path)
     try:
         connection = _create(path, durable=durable)
-        _write_out(log_of(path), room_bytes, pause_seconds)
+        _write_out(log_of(path), room_bytes, hurry)
         flush_folder(folder)
     except (OSError, sqlite3.Error):
         remove(path)
         os.close(locked)
         raise
-    return Segment(path, connection, locked)
+    return Segment(path, connection, room_bytes, locked)
 
 
 def discard(segment: Segment) -> None:
@@ -162,13 +167,16 @@ def _create(path: Path, *, durable: bool) -> sqlite3.Connection:
     return connection
 
 
-def _write_out(log: Path, room_bytes: int, pause_seconds: float) -> None:
+def _write_out(log: Path, room_bytes: int, hurry: threading.Event | None) -> None:
     # Frames are valid by their salt and checksum: SQLite takes zeros behind the last one for its log's end.
     with log.open("ab", buffering=0) as file:
         for _ in range(0, room_bytes, len(_ZEROS)):
             file.write(_ZEROS)
-            os.fdatasync(file.fileno())
-            time.sleep(pause_seconds)
+            if hurry is not None:
+                os.fdatasync(file.fileno())
+                if hurry.wait(_SECONDS_BETWEEN_PIECES):
+                    break
+        os.fdatasync(file.fileno())
     os.utime(log, ns=(0, 0))  # nothing is waiting in it yet: see `backlog`
 
 
