@@ -36,8 +36,8 @@ _ZEROS: Final = bytes(256 * 1024)
 _SECONDS_BETWEEN_PIECES: Final = 0.003
 
 _TABLES: Final = """
-CREATE TABLE contracts (fingerprint TEXT PRIMARY KEY, json TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE groups (sequence INTEGER PRIMARY KEY, body BLOB NOT NULL);
+CREATE TABLE contracts (id INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL UNIQUE, json TEXT NOT NULL);
+CREATE TABLE groups (sequence INTEGER PRIMARY KEY, contract INTEGER NOT NULL REFERENCES contracts, body BLOB NOT NULL);
 """
 
 
@@ -80,21 +80,30 @@ def flush_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def lock(path: Path) -> int | None:
-    """Lock a file that is made when missing; returns its descriptor, or None when somebody else holds it."""
+def lock(path: Path) -> int:
+    """Lock a file, which is made when missing, once it is free; returns the descriptor that holds it."""
+    return _locked(path, fcntl.LOCK_EX)
+
+
+def lock_if_free(path: Path) -> int | None:
+    """Lock a file as `lock` does, unless somebody holds it."""
+    try:
+        return _locked(path, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return None
+
+
+def _locked(path: Path, how: int) -> int:
     while True:
         descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, MODE)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Whoever removes a segment holds its lock: what was just locked may be a file that is no more.
-            if os.fstat(descriptor).st_nlink:
-                return descriptor
-        except BlockingIOError:
-            os.close(descriptor)
-            return None
+            fcntl.flock(descriptor, how)
         except OSError:
             os.close(descriptor)
             raise
+        # Whoever removes a segment holds its lock: what was just locked may be a file that is no more.
+        if os.fstat(descriptor).st_nlink:
+            return descriptor
         os.close(descriptor)
 
 
@@ -126,15 +135,17 @@ def begin(folder: Path, room_bytes: int, *, durable: bool, hurry: threading.Even
     """
     path = folder / f"{time.time_ns():019d}-{secrets.token_hex(4)}{SUFFIX}"
     locked = lock(lock_of(path))
-    if locked is None:  # pragma: no cover - the name has just been drawn
-        raise FileExistsError(path)
     try:
         connection = _create(path, durable=durable)
-        _write_out(log_of(path), room_bytes, hurry)
-        flush_folder(folder)
+        try:
+            _write_out(log_of(path), room_bytes, hurry)
+            flush_folder(folder)
+        except OSError:
+            connection.close()
+            raise
     except (OSError, sqlite3.Error):
-        remove(path)
         os.close(locked)
+        remove(path)
         raise
     return Segment(path, connection, room_bytes, locked)
 

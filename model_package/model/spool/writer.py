@@ -40,8 +40,8 @@ SECONDS_BETWEEN_LOOKS: Final = 1.0
 # Left segments that are kept open: closing one copies its log, which is a waste when it is about to be deleted.
 LEFT_OPEN: Final = 2
 
-_ADD: Final = "INSERT INTO groups (body) VALUES (?)"
-_ADD_CONTRACT: Final = "INSERT OR IGNORE INTO contracts VALUES (?, ?)"
+_ADD: Final = "INSERT INTO groups (contract, body) VALUES (?, ?)"
+_ADD_CONTRACT: Final = "INSERT INTO contracts VALUES (?, ?, ?)"
 
 
 class SpoolWriter:
@@ -90,8 +90,9 @@ class SpoolWriter:
         """
         self._make_room(len(group))
         try:
-            if contract.fingerprint in self._contracts:
-                self._execute(_ADD, (group,))
+            known = self._contracts.get(contract.fingerprint)
+            if known is not None:
+                self._execute(_ADD, (known, group))
             else:
                 self._add_with_contract(contract, group)
         except sqlite3.Error as error:
@@ -115,11 +116,12 @@ class SpoolWriter:
         self._close_left(0)
 
     def _add_with_contract(self, contract: Contract, group: bytes) -> None:
+        new = len(self._contracts) + 1
         self._execute("BEGIN IMMEDIATE")
-        self._execute(_ADD_CONTRACT, (contract.fingerprint, contract.to_json()))
-        self._execute(_ADD, (group,))
+        self._execute(_ADD_CONTRACT, (new, contract.fingerprint, contract.to_json()))
+        self._execute(_ADD, (new, group))
         self._execute("COMMIT")
-        self._contracts.add(contract.fingerprint)
+        self._contracts[contract.fingerprint] = new
 
     def _break(self, what: str) -> SpoolBroken:
         self._useless = what
@@ -130,7 +132,7 @@ class SpoolWriter:
     def _take(self, segment: files.Segment) -> None:
         self._segment = segment
         self._execute = segment.connection.cursor().execute
-        self._contracts: set[str] = set()
+        self._contracts: dict[str, int] = {}
         self._room = segment.room_bytes
         self._leave_at = time.monotonic() + SECONDS_OF_A_SEGMENT
         self._helper = None
