@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 ROWS_A_STATEMENT = 500
 ROWS_A_DELETION = 10_000
 SECONDS_TO_WAIT_FOR_A_LOCK = 30
+SECONDS_TO_CONNECT = 10
+MILLISECONDS_UNTIL_ACKNOWLEDGED = 30_000
 
 
 class Store:
@@ -144,15 +146,23 @@ def _engine(url: str) -> sa.Engine:
         raise StoreError(message) from error
     is_sqlite = parsed.get_backend_name() == "sqlite"
     try:
-        return _sqlite(parsed) if is_sqlite else sa.create_engine(parsed, pool_pre_ping=True)
+        return _sqlite(parsed) if is_sqlite else _server(parsed)
     except (ImportError, OSError, sa.exc.SQLAlchemyError) as error:
         raise _unanswered(error) from error
+
+
+def _server(parsed: sa.URL) -> sa.Engine:
+    # A server that vanished is noticed in seconds; by itself, the kernel waits for a quarter of an hour.
+    patience = {"connect_timeout": SECONDS_TO_CONNECT, "tcp_user_timeout": MILLISECONDS_UNTIL_ACKNOWLEDGED}
+    own = {name: value for name, value in patience.items() if name not in parsed.query}
+    # Parameters are people's data: no message shows them.
+    return sa.create_engine(parsed, pool_pre_ping=True, hide_parameters=True, connect_args=own)
 
 
 def _sqlite(parsed: sa.URL) -> sa.Engine:
     if parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(parsed, connect_args={"timeout": SECONDS_TO_WAIT_FOR_A_LOCK})
+    engine = sa.create_engine(parsed, connect_args={"timeout": SECONDS_TO_WAIT_FOR_A_LOCK}, hide_parameters=True)
     sa.event.listen(engine, "connect", _make_durable)
     return engine
 

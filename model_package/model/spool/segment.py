@@ -64,11 +64,17 @@ def log_of(segment: Path) -> Path:
     return segment.with_name(f"{segment.name}-wal")
 
 
+def temporary_of(path: Path) -> Path:
+    """Where a file's next content is written before it takes its place."""
+    return path.with_name(f".{path.name}")
+
+
 def remove(segment: Path) -> None:
     """Delete a segment and what stands beside it; its lock last, so that a rest of it is found again."""
-    for path in (log_of(segment), segment.with_name(f"{segment.name}-shm"), segment, position_of(segment)):
+    position = position_of(segment)
+    shared = segment.with_name(f"{segment.name}-shm")
+    for path in (log_of(segment), shared, segment, temporary_of(position), position, lock_of(segment)):
         path.unlink(missing_ok=True)
-    lock_of(segment).unlink(missing_ok=True)
 
 
 def flush_folder(folder: Path) -> None:
