@@ -88,10 +88,7 @@ class Shipper:
 
     def _read_segment(self, segment: Path, *, abandoned: bool) -> None:
         with reader.Reader(segment) as opened:
-            if opened.is_begun():
-                all_shipped = self._ship_groups(segment, opened, abandoned=abandoned)
-            else:
-                all_shipped = True
+            all_shipped = not opened.is_begun() or self._ship_groups(segment, opened, abandoned=abandoned)
             if abandoned and all_shipped:
                 # Before the connection is closed: SQLite does not tidy up a file that is no more.
                 files.remove(segment)
