@@ -77,6 +77,22 @@ class Reader:
         return found
 
 
+def check_header(segment: Path) -> None:
+    """Look before SQLite does, who deletes the log of a file that is none of its own; in a segment, all is in the log.
+
+    For segments that no process holds open: to close any descriptor of a file gives up a process's locks on it.
+
+    Raises sqlite3.DatabaseError.
+    """
+    log = files.log_of(segment)
+    if not log.exists() or not log.stat().st_size:
+        return
+    with segment.open("rb") as file:
+        head = file.read(20)
+    if not head.startswith(b"SQLite format 3\0") or head[18:] != b"\2\2":
+        raise sqlite3.DatabaseError("its header is not that of a segment")
+
+
 # ------------------------------------------------------------------------------------- how far it was read
 
 

@@ -87,6 +87,8 @@ class Shipper:
                 os.close(abandoned)
 
     def _read_segment(self, segment: Path, *, abandoned: bool) -> None:
+        if abandoned:
+            reader.check_header(segment)
         with reader.Reader(segment) as opened:
             all_shipped = not opened.is_begun() or self._ship_groups(segment, opened, abandoned=abandoned)
             if abandoned and all_shipped:
