@@ -132,7 +132,7 @@ def texts(body: bytes) -> Iterator[str]:
 def set_aside(segment: Path, why: str, text: str) -> Path:
     """Keep a record that the store cannot take where a person finds it; returns the file it was appended to."""
     folder = segment.parent / REFUSED
-    folder.mkdir(mode=files.FOLDER_MODE, exist_ok=True)
+    files.make_folder(folder)
     path = folder / f"{segment.stem}.jsonl"
     line: dict[str, Any] = {"why": why, "record": text}
     with path.open("a") as file:
@@ -146,7 +146,7 @@ def set_aside(segment: Path, why: str, text: str) -> Path:
 def set_segment_aside(segment: Path) -> Path:
     """Keep a damaged segment, with its log, where nobody ships it; returns where."""
     folder = segment.parent / REFUSED
-    folder.mkdir(mode=files.FOLDER_MODE, exist_ok=True)
+    files.make_folder(folder)
     log = files.log_of(segment)
     if log.exists():
         log.replace(folder / log.name)

@@ -77,6 +77,14 @@ def remove(segment: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder, durably, unless it is there: what is committed inside must not hang from an entry that is lost."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    for path in missing:
+        flush_folder(path.parent)
+
+
 def flush_folder(folder: Path) -> None:
     """Make a folder's entries durable."""
     descriptor = os.open(folder, os.O_RDONLY)

@@ -76,7 +76,7 @@ class SpoolWriter:
         self._helper: threading.Thread | None = None
         self._hurry = threading.Event()
         try:
-            folder.mkdir(mode=files.FOLDER_MODE, parents=True, exist_ok=True)
+            files.make_folder(folder)
             self._take(files.begin(folder, min(segment_bytes, FIRST_BYTES), durable=durable))
         except (OSError, sqlite3.Error) as error:
             raise StoreError(f"the spool {folder} cannot be written to: {bounded(error)}") from error

@@ -36,7 +36,7 @@ def ship(job: Job) -> Summary:
     """
     settings = job.settings
     os.nice(LOWEST_PRIORITY)  # added to what it is, so that 19 is reached from anywhere
-    settings.spool_dir.mkdir(mode=files.FOLDER_MODE, parents=True, exist_ok=True)
+    files.make_folder(settings.spool_dir)
     with _until_told() as stop, _alone(settings.spool_dir, job, stop):
         with Shipper(settings.spool_dir, settings.database_url.get_secret_value(), job.report, stop) as shipper:
             if settings.ship_follow:
