@@ -20,7 +20,7 @@ RUN uv build --quiet --system-certs --no-cache --wheel --build-constraints /buil
 
 FROM python:3.11-slim-bookworm
 RUN useradd --uid 50000 --gid 0 --no-log-init --no-create-home --home-dir /nonexistent service \
- && install --directory --owner=service --group=0 --mode=0775 /run/service
+ && install --directory --owner=service --group=0 --mode=0775 /run/service /spool
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     ORT_DISABLE_TELEMETRY=1

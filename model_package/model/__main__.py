@@ -103,6 +103,27 @@ def predict(
 
 
 @app.command()
+def ship(
+    context: typer.Context,
+    spool_dir: Annotated[Path | None, typer.Option(help="The folder in which they wait")] = None,
+    *,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on with what comes, until SIGTERM")] = False,
+) -> None:
+    """Write the predictions that wait in the spool into the store, each once, of every contract."""
+    _run("ship", _settings(context, spool_dir=spool_dir, ship_follow=follow or None))
+
+
+@app.command()
+def prune(
+    context: typer.Context,
+    older_than: Annotated[int | None, typer.Option(help="Days; 0 deletes nothing")] = None,
+    origin: Annotated[str | None, typer.Option(help="Only those: online or batch")] = None,
+) -> None:
+    """Delete old predictions from the store."""
+    _run("prune", _settings(context, keep_days=older_than, prune_origin=origin))
+
+
+@app.command()
 def bundles(context: typer.Context) -> None:
     """List the bundles, the champion marked, each with its main figure on its own hold-out."""
     from model.bundle import read_manifest  # noqa: PLC0415

@@ -11,6 +11,7 @@
     │   └── BundleDamaged         its bytes are not those it was written with   5   no
     ├── StepOrderError            a step ran before the one that feeds it       6   no
     └── StoreError                the prediction store did not answer           7   yes
+        ├── StoreRefused          the store answers, and does not take a row    7   no
         ├── SpoolFull             predictions wait for the store, up to a bound 7   yes
         └── SpoolBroken           this machine's disk failed a commit           7   yes
 
@@ -121,6 +122,12 @@ class StoreError(ModelError):
 
     exit_code = 7
     retryable = True
+
+
+class StoreRefused(StoreError):
+    """The store answers, and does not take these rows: trying again changes nothing."""
+
+    retryable = False
 
 
 class SpoolFull(StoreError):

@@ -23,6 +23,14 @@ class Settings(BaseSettings):
         SecretStr("sqlite:///airflow/artifacts/predictions.db"),
         description="Where predictions are stored: an SQLAlchemy URL of SQLite or PostgreSQL",
     )
+    spool_dir: Path = Field(
+        Path("airflow/spool"), description="The folder in which the service's predictions wait for the store"
+    )
+    ship_follow: bool = Field(
+        default=False, description="Whether `ship` goes on shipping what comes, until it is ended"
+    )
+    keep_days: int = Field(0, ge=0, description="`prune` deletes predictions that are older than so many days; 0: none")
+    prune_origin: str = Field("", max_length=200, description="Of which origin: `online`, `batch`; empty: of any")
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of the split, the folds and the bootstrap")
     folds: int = Field(5, ge=2, le=20, description="Folds of the cross-validation inside the training part")
     cv_repeats: int = Field(5, ge=1, le=100, description="Repeats of that cross-validation")

@@ -21,6 +21,8 @@ VERBS = (
     "train",
     "create-batch-data",
     "predict",
+    "ship",
+    "prune",
     "bundles",
     "history",
     "promote",
@@ -85,6 +87,14 @@ def test_promote_and_rollback_by_hand(tmp_path: Path) -> None:
     said = succeeded(model(tmp_path, "history"))
     assert "complaints" in said
     assert "by hand" in said
+
+
+def test_an_empty_spool_is_shipped_and_nothing_is_pruned_unless_it_is_said_how_old(tmp_path: Path) -> None:
+    spool = ("--spool-dir", str(tmp_path / "spool"))
+    assert "shipped 0 rows" in succeeded(model(tmp_path, "ship", *spool))
+    assert "--older-than DAYS" in succeeded(model(tmp_path, "prune"))
+    said = succeeded(model(tmp_path, "prune", "--older-than", "30", "--origin", "online"))
+    assert "0 predictions of reggaeton are left" in said
 
 
 @pytest.mark.parametrize(
