@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from model.compiled.graph import TREES_DOMAIN, Floats, Graph, Positions
+from model.compiled.graph import TREES_DOMAIN, Columns, Floats, Graph, Positions
 from model.errors import CannotCompile
 
 NO_CHILD = -1
@@ -102,6 +102,18 @@ def boosted(graph: Graph, columns: str, start: Floats, trees: Sequence[Tree]) ->
     """Raw scores [n, targets] of boosting: the start [targets] first, then the trees in turn."""
     first = [constant(float(value), target) for target, value in enumerate(start)]
     return ensemble(graph, columns, [*first, *trees], len(start))
+
+
+def watch(graph: Graph, columns: Columns, trees: Sequence[Tree], *, ignored: Sequence[NDArray[np.bool_]] = ()) -> None:
+    """Note the thresholds of the trees' splits, but for the `ignored` nodes, by the columns that they compare."""
+    chosen = [~tree.is_leaf & np.isfinite(tree.threshold) for tree in trees]
+    if ignored:
+        chosen = [kept & ~nodes for kept, nodes in zip(chosen, ignored, strict=True)]
+    pairs = list(zip(trees, chosen, strict=True))
+    features = np.concatenate([tree.feature[kept] for tree, kept in pairs])
+    thresholds = np.concatenate([tree.threshold[kept] for tree, kept in pairs])
+    for feature in np.unique(features):
+        graph.watch(columns.origins[feature], np.unique(thresholds[features == feature]).tolist())
 
 
 def _attributes(tree: Tree, first_inner: int, first_leaf: int) -> dict[str, NDArray[Any]]:
