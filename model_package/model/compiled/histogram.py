@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from model.compiled.encoding import known_categories, matches
 from model.compiled.graph import Columns, Floats, Graph, Step
 from model.compiled.links import result
-from model.compiled.transformers import known_categories, matches
 from model.compiled.trees import NO_CHILD, Tree, boosted, watch
 
 CATEGORIES_OF_A_WORD = 32
@@ -80,7 +80,7 @@ def _with_category_answers(
     rewired = [_rewired(tree, predictor, questions, columns.width) for tree, predictor in trees]
     if not questions:
         return columns, rewired
-    flags = matches(graph, graph.take(columns, positions), codes)
+    flags = matches(graph, graph.take(columns, positions), codes, step)
     weights = np.column_stack([_answers(question, codes, positions) for question in questions])
     sums = graph.add("MatMul", flags.name, graph.constant(weights))
     unknown = graph.add("Equal", sums, graph.constant(0.0))

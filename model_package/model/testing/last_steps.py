@@ -27,6 +27,7 @@ from sklearn.linear_model import (
     SGDRegressor,
 )
 from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.preprocessing import Normalizer, PolynomialFeatures, PowerTransformer, SplineTransformer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor
 
 from model.testing.pipelines import Case, numbers_and_codes
@@ -139,5 +140,20 @@ LAST_STEPS: dict[str, Case] = {
             AdaBoostClassifier(DecisionTreeClassifier(max_depth=2), n_estimators=10, random_state=0),
         ],
         "three",
+    ),
+    "power, then logistic": Case(
+        lambda: [SimpleImputer(), PowerTransformer(), LogisticRegression(max_iter=500)], "two"
+    ),
+    "power, then a value": Case(
+        lambda: [SimpleImputer(), PowerTransformer(standardize=False), StandardScaler(), Ridge()], "value"
+    ),
+    "normalized, then logistic": Case(
+        lambda: [SimpleImputer(), StandardScaler(), Normalizer(), LogisticRegression(max_iter=500)], "three"
+    ),
+    "splines, then logistic": Case(
+        lambda: [SimpleImputer(), SplineTransformer(), LogisticRegression(max_iter=500)], "two"
+    ),
+    "products, then logistic": Case(
+        lambda: [numbers_and_codes(), PolynomialFeatures(2), LogisticRegression(max_iter=500)], "three"
     ),
 }

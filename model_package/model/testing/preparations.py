@@ -4,9 +4,35 @@ from __future__ import annotations
 
 import numpy as np
 from sklearn.compose import ColumnTransformer
-from sklearn.impute import SimpleImputer
+from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.feature_selection import (
+    RFE,
+    RFECV,
+    GenericUnivariateSelect,
+    SelectFromModel,
+    SelectKBest,
+    SelectPercentile,
+    SequentialFeatureSelector,
+    VarianceThreshold,
+)
+from sklearn.impute import MissingIndicator, SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.preprocessing import (
+    KBinsDiscretizer,
+    MaxAbsScaler,
+    MinMaxScaler,
+    Normalizer,
+    OneHotEncoder,
+    OrdinalEncoder,
+    PolynomialFeatures,
+    QuantileTransformer,
+    RobustScaler,
+    SplineTransformer,
+    StandardScaler,
+    TargetEncoder,
+)
 
 from model.testing.pipelines import CODES, NAMES, NUMBERS, Steps
 
@@ -70,5 +96,51 @@ PREPARATIONS: dict[str, Steps] = {
             remainder="passthrough",
         ),
         SimpleImputer(add_indicator=True),
+    ],
+    "splines, continued": lambda: [SimpleImputer(), SplineTransformer(extrapolation="continue")],
+    "splines, constant": lambda: [SplineTransformer(handle_missing="zeros", include_bias=False, knots="quantile")],
+    "splines, linear": lambda: [SplineTransformer(handle_missing="zeros", extrapolation="linear", n_knots=9)],
+    "splines, steps": lambda: [SplineTransformer(degree=1, handle_missing="zeros", extrapolation="linear")],
+    "splines, periodic": lambda: [SimpleImputer(), SplineTransformer(extrapolation="periodic", degree=2)],
+    "splines of some": lambda: [
+        ColumnTransformer(
+            [("numbers", make_pipeline(SimpleImputer(), SplineTransformer(degree=3)), NUMBERS)],
+            remainder=SimpleImputer(),
+        )
+    ],
+    "products": lambda: [SimpleImputer(), PolynomialFeatures(3, include_bias=False)],
+    "interactions": lambda: [SimpleImputer(), PolynomialFeatures((2, 3), interaction_only=True)],
+    "robust": lambda: [RobustScaler(), SimpleImputer()],
+    "largest": lambda: [MaxAbsScaler(clip=True), SimpleImputer()],
+    "rows of size one": lambda: [SimpleImputer(), Normalizer("max")],
+    "quantiles": lambda: [QuantileTransformer(n_quantiles=60), SimpleImputer()],
+    "bins": lambda: [
+        ColumnTransformer([("few", SimpleImputer(), NUMBERS)]),
+        KBinsDiscretizer(6, quantile_method="averaged_inverted_cdf"),
+    ],
+    "even bins": lambda: [SimpleImputer(), KBinsDiscretizer(9, encode="ordinal", strategy="uniform")],
+    "means of the target": lambda: [
+        ColumnTransformer([("codes", TargetEncoder(cv=KFold(3)), CODES)], remainder=SimpleImputer())
+    ],
+    "missing or not": lambda: [
+        ColumnTransformer([("gaps", MissingIndicator(), NAMES), ("numbers", SimpleImputer(), NUMBERS)])
+    ],
+    "chosen by score": lambda: [
+        SimpleImputer(),
+        VarianceThreshold(),
+        SelectKBest(k=4),
+        SelectPercentile(percentile=90),
+    ],
+    "chosen by an estimator": lambda: [
+        SimpleImputer(),
+        SelectFromModel(ExtraTreesClassifier(5, random_state=0)),
+        GenericUnivariateSelect(mode="k_best", param=2),
+    ],
+    "chosen by elimination": lambda: [
+        SimpleImputer(),
+        StandardScaler(),
+        RFE(LogisticRegression(), n_features_to_select=4),
+        RFECV(LogisticRegression(), cv=2),
+        SequentialFeatureSelector(LogisticRegression(), n_features_to_select=1, cv=2),
     ],
 }
