@@ -31,10 +31,11 @@ from sklearn.preprocessing import (
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has none
 
 from model.compiled import CannotCompile, adversarial_rows, compile_pipeline, prove_equal
-from model.compiled.estimators import ESTIMATORS
+from model.compiled.estimators import COMBINED, ESTIMATORS, SCORES
 from model.compiled.proof import answers, worst_difference
 from model.compiled.transformers import TRANSFORMERS
 from model.scoring import Scorer
+from model.testing.combinations import COMBINATIONS
 from model.testing.last_steps import LAST_STEPS
 from model.testing.pipelines import NAMES, NUMBERS, TRAINED, Case, rows_like_training, target
 from model.testing.preparations import PREPARATIONS
@@ -56,6 +57,13 @@ def test_each_last_step_answers_as_the_pipeline(name: str) -> None:
     prove_equal(pipeline, compile_pipeline(pipeline, NAMES), case.rows(pipeline), NAMES)
 
 
+@pytest.mark.parametrize("name", COMBINATIONS)
+def test_each_combination_answers_as_the_pipeline(name: str) -> None:
+    case = COMBINATIONS[name]
+    pipeline = case.fitted()
+    prove_equal(pipeline, compile_pipeline(pipeline, NAMES), case.rows(pipeline, 4_000), NAMES)
+
+
 @pytest.mark.parametrize("name", PREPARATIONS)
 def test_each_preparation_answers_as_the_pipeline(name: str) -> None:
     last = GradientBoostingClassifier(n_estimators=15, max_depth=4, random_state=0)
@@ -65,9 +73,11 @@ def test_each_preparation_answers_as_the_pipeline(name: str) -> None:
 
 
 def test_every_supported_class_has_its_proof_above() -> None:
-    cases = [case.steps() for case in LAST_STEPS.values()] + [steps() for steps in PREPARATIONS.values()]
+    cases = [case.steps() for case in (LAST_STEPS | COMBINATIONS).values()] + [
+        steps() for steps in PREPARATIONS.values()
+    ]
     proven = {type(value) for steps in cases for value in make_pipeline(*steps).get_params().values()}
-    assert ({*ESTIMATORS, *TRANSFORMERS} - proven) == set()
+    assert ({*ESTIMATORS, *COMBINED, *SCORES, *TRANSFORMERS} - proven) == set()
 
 
 def test_unknown_codes_are_ignored_as_scikit_learn_ignores_them() -> None:

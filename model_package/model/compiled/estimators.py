@@ -6,10 +6,14 @@ from collections.abc import Callable
 
 import numpy as np
 from sklearn.base import is_classifier
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import (
     AdaBoostClassifier,
+    BaggingClassifier,
+    BaggingRegressor,
     ExtraTreesClassifier,
     ExtraTreesRegressor,
     GradientBoostingClassifier,
@@ -18,7 +22,13 @@ from sklearn.ensemble import (
     HistGradientBoostingRegressor,
     RandomForestClassifier,
     RandomForestRegressor,
+    StackingClassifier,
+    StackingRegressor,
+    VotingClassifier,
+    VotingRegressor,
 )
+from sklearn.frozen import FrozenEstimator
+from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import (
     ElasticNet,
     Lasso,
@@ -30,12 +40,16 @@ from sklearn.linear_model import (
     SGDClassifier,
     SGDRegressor,
 )
+from sklearn.naive_bayes import GaussianNB
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor
 
+from model.compiled.bayes import gaussian_bayes
 from model.compiled.boosting import adaptive_boosting, adaptive_scores, gradient_scores
+from model.compiled.calibration import calibrated, isotonic
+from model.compiled.combined import bagging, stacking, stacking_scores, transformed_target, voting
 from model.compiled.composition import in_turn, steps_of
 from model.compiled.forests import forest, single_tree
 from model.compiled.graph import UNKNOWN, Columns, Graph, Step
@@ -49,8 +63,9 @@ from model.compiled.linear import (
 )
 from model.compiled.links import probabilities, result
 from model.compiled.networks import network_classifier, network_regressor
+from model.compiled.parts import Parts, Rule
 
-Rule = Callable[[Graph, Columns, Step], Columns]
+TWO = 2
 
 
 def answer(graph: Graph, columns: Columns, step: Step) -> Columns:
@@ -61,14 +76,44 @@ def answer(graph: Graph, columns: Columns, step: Step) -> Columns:
     Raises:
         CannotCompile: a step, or a step inside it, that has no exact form here.
     """
-    if type(step.estimator) is Pipeline:
-        *preparing, last = steps_of(step)
-        return answer(graph, in_turn(graph, columns, preparing), last)
-    if type(step.estimator) not in ESTIMATORS:
-        raise step.refusal(UNKNOWN)
+    kind = type(step.estimator)
+    if kind in WRAPPERS:
+        return answer(graph, *WRAPPERS[kind](graph, columns, step))
     if is_classifier(step.estimator) and not hasattr(step.estimator, "predict_proba"):
         raise step.refusal("it has no predict_proba; CalibratedClassifierCV gives it one")
-    return ESTIMATORS[type(step.estimator)](graph, columns, step)
+    if kind in COMBINED:
+        return COMBINED[kind](PARTS, graph, columns, step)
+    if kind not in ESTIMATORS:
+        raise step.refusal(UNKNOWN)
+    return ESTIMATORS[kind](graph, columns, step)
+
+
+def scores(graph: Graph, columns: Columns, step: Step) -> Columns:
+    """What calibration reads of a classifier: its `decision_function`, else its probabilities; [n, 1] for two classes.
+
+    Raises:
+        CannotCompile: as `answer`.
+    """
+    kind = type(step.estimator)
+    if kind in WRAPPERS:
+        return scores(graph, *WRAPPERS[kind](graph, columns, step))
+    if kind in SCORES:
+        return SCORES[kind](graph, columns, step)
+    if kind is StackingClassifier and hasattr(step.estimator, "decision_function"):
+        return stacking_scores(PARTS, graph, columns, step)
+    if hasattr(step.estimator, "decision_function"):
+        raise step.refusal("its decision_function has no exact form here")
+    shares = answer(graph, columns, step)
+    return graph.take(shares, np.array([1])) if shares.width == TWO else shares
+
+
+def _last_of_pipeline(graph: Graph, columns: Columns, step: Step) -> tuple[Columns, Step]:
+    *preparing, last = steps_of(step)
+    return in_turn(graph, columns, preparing), last
+
+
+def _frozen(_graph: Graph, columns: Columns, step: Step) -> tuple[Columns, Step]:
+    return columns, step.inner("estimator", step.estimator.estimator)
 
 
 def prior(graph: Graph, columns: Columns, step: Step) -> Columns:
@@ -117,10 +162,12 @@ ESTIMATORS: dict[type, Rule] = {
     ExtraTreeRegressor: single_tree,
     ExtraTreesClassifier: forest,
     ExtraTreesRegressor: forest,
+    GaussianNB: gaussian_bayes,
     GradientBoostingClassifier: gradient_classifier,
     GradientBoostingRegressor: gradient_scores,
     HistGradientBoostingClassifier: histogram_classifier,
     HistGradientBoostingRegressor: histogram_regressor,
+    IsotonicRegression: isotonic,
     Lasso: linear_regressor,
     LinearDiscriminantAnalysis: linear_classifier,
     LinearRegression: linear_regressor,
@@ -134,3 +181,23 @@ ESTIMATORS: dict[type, Rule] = {
     SGDClassifier: stochastic_classifier,
     SGDRegressor: linear_regressor,
 }
+
+# Made of other estimators, which may be any of these.
+COMBINED: dict[type, Callable[[Parts, Graph, Columns, Step], Columns]] = {
+    BaggingClassifier: bagging,
+    BaggingRegressor: bagging,
+    CalibratedClassifierCV: calibrated,
+    StackingClassifier: stacking,
+    StackingRegressor: stacking,
+    TransformedTargetRegressor: transformed_target,
+    VotingClassifier: voting,
+    VotingRegressor: voting,
+}
+
+# What leads to the estimator that answers: the columns it reads, and it.
+WRAPPERS: dict[type, Callable[[Graph, Columns, Step], tuple[Columns, Step]]] = {
+    FrozenEstimator: _frozen,
+    Pipeline: _last_of_pipeline,
+}
+
+PARTS = Parts(answer, scores)

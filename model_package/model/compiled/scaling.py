@@ -80,7 +80,7 @@ def _powered(graph: Graph, sizes: str, powers: Floats) -> str:
     logarithms = _log1p(graph, sizes)
     none = np.abs(powers) <= NEARLY_NOUGHT
     usable = graph.constant(np.where(none, 1.0, powers))
-    divided = graph.add("Div", _expm1(graph, graph.add("Mul", logarithms, usable)), usable)
+    divided = graph.add("Div", expm1(graph, graph.add("Mul", logarithms, usable)), usable)
     return graph.add("Where", graph.constant(none, np.bool_), logarithms, divided)
 
 
@@ -92,7 +92,7 @@ def _log1p(graph: Graph, sizes: str) -> str:
     return graph.add("Add", graph.add("Log", total), graph.add("Div", lost, total))
 
 
-def _expm1(graph: Graph, exponents: str) -> str:
+def expm1(graph: Graph, exponents: str) -> str:
     """exp(x) - 1; between -1 and 1, where that would cancel, 2 t / (1 - t) with t = tanh(x / 2)."""
     one, two = graph.constant(1.0), graph.constant(2.0)
     half = graph.add("Tanh", graph.add("Div", exponents, two))

@@ -42,14 +42,16 @@ def rows_like_training(count: int, seed: int, *, missing: bool) -> Floats:
 
 
 def target(rows: Floats, kind: str, seed: int = 7) -> NDArray[np.generic]:
-    """Something to learn: "two" or "three" classes, a "value", or a "count"."""
+    """Something to learn: "two" or "three" classes, a "value", a "positive" one, or a "count"."""
     filled = np.nan_to_num(rows, nan=1.0)
     noise = np.random.default_rng(seed).normal(scale=0.5, size=len(rows))
     value = np.sin(filled[:, 0] / 20) + filled[:, 1] / 30 + np.log10(filled[:, 2]) / 3 + (filled[:, 3] % 3) + noise
     cuts = {"two": [0.5], "three": [0.2, 0.8]}.get(kind)
     if cuts:
         return np.digitize(value, np.quantile(value, cuts))
-    return np.round(np.exp(value / 2)) if kind == "count" else value * 100
+    if kind == "value":
+        return value * 100
+    return np.round(np.exp(value / 2)) if kind == "count" else np.exp(value / 2)
 
 
 def numbers_and_codes(*, drop: str | None = None) -> ColumnTransformer:
