@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
+from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import (
@@ -21,6 +21,7 @@ from sklearn.ensemble import (
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.naive_bayes import GaussianNB
+from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
@@ -28,6 +29,7 @@ from sklearn.preprocessing import (
     OrdinalEncoder,
     StandardScaler,
 )
+from sklearn.tree import DecisionTreeRegressor
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has none
 
 from model.compiled import CannotCompile, adversarial_rows, compile_pipeline, prove_equal
@@ -212,7 +214,7 @@ class OwnForest(RandomForestClassifier):  # type: ignore[misc]  # scikit-learn h
 
 REFUSED: dict[str, Callable[[], list[object]]] = {
     "must boost single trees": lambda: [SimpleImputer(), AdaBoostClassifier(GaussianNB(), n_estimators=2)],
-    "CalibratedClassifierCV": lambda: [CalibratedClassifierCV(RandomForestClassifier(2))],
+    "method='temperature'": lambda: [CalibratedClassifierCV(RandomForestClassifier(2), method="temperature")],
     "OwnForest": lambda: [OwnForest(2)],
     "PCA": lambda: [SimpleImputer(), PCA(), RandomForestClassifier(2)],
     "FunctionTransformer": lambda: [FunctionTransformer(np.abs), RandomForestClassifier(2)],
@@ -254,7 +256,7 @@ def test_a_refusal_names_the_nested_step_and_where_the_list_stands() -> None:
 def test_several_targets_are_refused() -> None:
     rows = rows_like_training(60, 1, missing=False)
     frame, two = pd.DataFrame(rows, columns=NAMES), np.column_stack([rows[:, 0], rows[:, 1]])
-    for last in (LinearRegression(), RandomForestRegressor(2), TransformedTargetRegressor(LinearRegression())):
+    for last in (LinearRegression(), RandomForestRegressor(2), DecisionTreeRegressor(), MLPRegressor(max_iter=500)):
         with pytest.raises(CannotCompile, match=type(last).__name__):
             compile_pipeline(make_pipeline(last).fit(frame, two), NAMES)
 
