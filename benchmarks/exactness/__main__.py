@@ -72,17 +72,17 @@ def families() -> dict[str, list[Case]]:
     shipped = ExtraTreesClassifier(n_estimators=300, max_features=3, criterion="entropy", random_state=0)
     boosting = GradientBoostingClassifier(n_estimators=300, random_state=0)
     cases = {
-        "300 extra trees": Case(lambda: [shipped], "two"),
-        "300 boosting stages": Case(lambda: [boosting], "two", missing=False),
+        "extra trees, 300 of them": Case(lambda: [shipped], "two"),
+        "gradient boosting, 300 stages": Case(lambda: [boosting], "two", missing=False),
         **LAST_STEPS,
         **COMBINATIONS,
-        **{f"{name.split(',')[0]}, then trees": before_trees(steps) for name, steps in PREPARATIONS.items()},
     }
     found: dict[str, list[Case]] = {}
     for name, case in cases.items():
-        family = name if name.endswith(", then trees") else name.split(",")[0]
-        family += "" if case.kind in {"two", "three"} else ", a value"
+        family = name.split(",")[0] + ("" if case.kind in {"two", "three"} else ", a value")
         found.setdefault(family, []).append(case)
+    for name, steps in PREPARATIONS.items():
+        found.setdefault(f"{name.split(',')[0]}, then trees", []).append(before_trees(steps))
     return found
 
 

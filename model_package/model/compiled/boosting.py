@@ -23,7 +23,7 @@ def gradient_scores(graph: Graph, columns: Columns, step: Step) -> Columns:
     trees = _stages(fitted)
     # The start is the same for every row: private, but the only place that has it bit for bit.
     start = fitted._raw_predict_init(np.zeros((1, columns.width), dtype=np.float32))[0]  # noqa: SLF001
-    seen = as_single(graph, columns, step, trees)
+    seen = graph.double(as_single(graph, columns, step, trees))
     return result(boosted(graph, seen, start, trees), len(start), rounded=False)
 
 
@@ -43,7 +43,7 @@ def adaptive_scores(graph: Graph, columns: Columns, step: Step) -> Columns:
         raise step.refusal("it must boost single trees: other members vote by labels that rounding can turn over")
     targets = range(fitted.n_classes_)
     trees = [tree for target in targets for tree in _votes(fitted, target)]
-    seen = as_single(graph, columns, step, trees)
+    seen = graph.double(as_single(graph, columns, step, trees))
     total = ensemble(graph, seen, trees, len(targets))
     votes = graph.add("Div", total, graph.constant(float(fitted.estimator_weights_.sum())))
     if len(targets) != TWO:

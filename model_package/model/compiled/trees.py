@@ -68,8 +68,11 @@ def constant(value: float, target: int = 0) -> Tree:
     return Tree(nothing, np.zeros(2), child, child, np.zeros(2, dtype=np.bool_), np.array([0.0, value]), target)
 
 
-def ensemble(graph: Graph, columns: str, trees: Sequence[Tree], targets: int) -> str:
-    """The sum over `trees` of the leaves that a row falls into: [n, targets] from [n, width].
+def ensemble(graph: Graph, columns: str, trees: Sequence[Tree], targets: int, dtype: type = np.float64) -> str:
+    """The sum over `trees` of the leaves that a row falls into: [n, targets] from [n, width], both of `dtype`.
+
+    In float32 that is exact when the columns are float32 and the leaves small whole numbers: thresholds are rounded
+    down, and a float32 is at most a number exactly when it is at most the float32 next below that number.
 
     Raises:
         CannotCompile: there are more than `MOST_NODES` nodes.
@@ -84,6 +87,8 @@ def ensemble(graph: Graph, columns: str, trees: Sequence[Tree], targets: int) ->
     leaves = np.cumsum([0, *(np.count_nonzero(tree.is_leaf) for tree in planted)])[:-1]
     parts = [_attributes(*part) for part in zip(planted, inner, leaves, strict=True)]
     joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    joined["nodes_splits"] = _rounded_down(joined["nodes_splits"], dtype)
+    joined["leaf_weights"] = joined["leaf_weights"].astype(dtype)
     tensors = {name: numpy_helper.from_array(joined.pop(name)) for name in TENSORS}
     return graph.add(
         "TreeEnsemble",
@@ -96,6 +101,11 @@ def ensemble(graph: Graph, columns: str, trees: Sequence[Tree], targets: int) ->
         **{name: values.tolist() for name, values in joined.items()},
         **tensors,
     )
+
+
+def _rounded_down(thresholds: Floats, dtype: type) -> NDArray[Any]:
+    rounded: NDArray[Any] = thresholds.astype(dtype)
+    return np.where(rounded > thresholds, np.nextafter(rounded, dtype(-np.inf)), rounded)
 
 
 def boosted(graph: Graph, columns: str, start: Floats, trees: Sequence[Tree]) -> str:

@@ -50,23 +50,23 @@ def _logistic() -> object:
 
 
 COMBINATIONS: dict[str, Case] = {
-    "calibrated forest, sigmoid": Case(lambda: [CalibratedClassifierCV(ExtraTreesClassifier(**TREES))], "two"),
-    "calibrated forest, isotonic": Case(
+    "calibrated, forest sigmoid": Case(lambda: [CalibratedClassifierCV(ExtraTreesClassifier(**TREES))], "two"),
+    "calibrated, forest isotonic": Case(
         lambda: [CalibratedClassifierCV(RandomForestClassifier(**TREES), method="isotonic", cv=3)], "two"
     ),
-    "calibrated forest, three classes": Case(
+    "calibrated, forest three classes": Case(
         lambda: [CalibratedClassifierCV(RandomForestClassifier(**TREES), method="isotonic", cv=3)], "three"
     ),
-    "calibrated once": Case(
+    "calibrated, once": Case(
         lambda: [CalibratedClassifierCV(HistGradientBoostingClassifier(max_iter=15), ensemble=False)], "two"
     ),
-    "calibrated once, isotonic": Case(
+    "calibrated, once isotonic": Case(
         lambda: [
             CalibratedClassifierCV(HistGradientBoostingClassifier(max_iter=10), method="isotonic", ensemble=False, cv=3)
         ],
         "three",
     ),
-    "calibrated boosting, isotonic": Case(
+    "calibrated, boosting isotonic": Case(
         lambda: [
             SimpleImputer(),
             CalibratedClassifierCV(GradientBoostingClassifier(n_estimators=15), method="isotonic", cv=3),
@@ -76,18 +76,18 @@ COMBINATIONS: dict[str, Case] = {
     "calibrated, fitted elsewhere": Case(
         lambda: [CalibratedClassifierCV(_fitted_elsewhere(RandomForestClassifier(**TREES)))], "two", missing=False
     ),
-    "calibrated logistic": Case(lambda: [numbers_and_codes(), CalibratedClassifierCV(_logistic())], "three"),
-    "calibrated machine": Case(lambda: [numbers_and_codes(), CalibratedClassifierCV(LinearSVC())], "two"),
-    "calibrated ridge": Case(lambda: [numbers_and_codes(), CalibratedClassifierCV(RidgeClassifier())], "three"),
-    "calibrated network": Case(
+    "calibrated, logistic": Case(lambda: [numbers_and_codes(), CalibratedClassifierCV(_logistic())], "three"),
+    "calibrated, support vectors": Case(lambda: [numbers_and_codes(), CalibratedClassifierCV(LinearSVC())], "two"),
+    "calibrated, ridge": Case(lambda: [numbers_and_codes(), CalibratedClassifierCV(RidgeClassifier())], "three"),
+    "calibrated, network": Case(
         lambda: [numbers_and_codes(), CalibratedClassifierCV(MLPClassifier((8,), max_iter=30, random_state=0), cv=2)],
         "two",
     ),
-    "calibrated votes": Case(
+    "calibrated, votes": Case(
         lambda: [SimpleImputer(), CalibratedClassifierCV(AdaBoostClassifier(n_estimators=8, random_state=0), cv=2)],
         "three",
     ),
-    "calibrated stack": Case(
+    "calibrated, stack": Case(
         lambda: [
             CalibratedClassifierCV(
                 _fitted_elsewhere(StackingClassifier([("trees", ExtraTreesClassifier(**TREES))], cv=2))
@@ -110,7 +110,7 @@ COMBINATIONS: dict[str, Case] = {
         ],
         "two",
     ),
-    "voting of trees, weighted": Case(
+    "voting, of trees weighted": Case(
         lambda: [
             VotingClassifier(
                 [("extra", ExtraTreesClassifier(**TREES)), ("random", RandomForestClassifier(**TREES))],
@@ -170,10 +170,10 @@ COMBINATIONS: dict[str, Case] = {
         lambda: [BaggingClassifier(DecisionTreeClassifier(min_samples_leaf=3), max_features=3, random_state=0)], "two"
     ),
     "bagging, few rows": Case(lambda: [BaggingClassifier(max_samples=4, random_state=0)], "three"),
-    "bagging of lines": Case(
+    "bagging, of lines": Case(
         lambda: [SimpleImputer(), StandardScaler(), BaggingClassifier(LogisticRegression(), max_features=4)], "two"
     ),
-    "bagging of lines, few rows": Case(
+    "bagging, of lines and few rows": Case(
         lambda: [
             SimpleImputer(),
             StandardScaler(),
@@ -214,5 +214,5 @@ COMBINATIONS: dict[str, Case] = {
         lambda: [numbers_and_codes(), TransformedTargetRegressor(PoissonRegressor(), transformer=MinMaxScaler())],
         "count",
     ),
-    "target as it is": Case(lambda: [numbers_and_codes(), TransformedTargetRegressor(LinearRegression())], "value"),
+    "target, as it is": Case(lambda: [numbers_and_codes(), TransformedTargetRegressor(LinearRegression())], "value"),
 }

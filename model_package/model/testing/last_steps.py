@@ -116,7 +116,7 @@ LAST_STEPS: dict[str, Case] = {
     "tree, two classes": Case(lambda: [DecisionTreeClassifier(min_samples_leaf=3, random_state=0)], "two"),
     "tree, three classes": Case(lambda: [ExtraTreeClassifier(min_samples_leaf=4, random_state=0)], "three"),
     "tree, value": Case(lambda: [DecisionTreeRegressor(random_state=0)], "value"),
-    "extra tree, value": Case(lambda: [ExtraTreeRegressor(random_state=0)], "value"),
+    "tree, extra value": Case(lambda: [ExtraTreeRegressor(random_state=0)], "value"),
     "lasso": Case(lambda: [numbers_and_codes(), Lasso(alpha=0.5)], "value"),
     "elastic net": Case(lambda: [numbers_and_codes(), ElasticNet(alpha=0.1)], "value"),
     "poisson regression": Case(lambda: [numbers_and_codes(), PoissonRegressor()], "count"),
@@ -141,19 +141,19 @@ LAST_STEPS: dict[str, Case] = {
         ],
         "three",
     ),
-    "power, then logistic": Case(
+    "logistic, power before": Case(
         lambda: [SimpleImputer(), PowerTransformer(), LogisticRegression(max_iter=500)], "two"
     ),
-    "power, then a value": Case(
+    "ridge, power before": Case(
         lambda: [SimpleImputer(), PowerTransformer(standardize=False), StandardScaler(), Ridge()], "value"
     ),
-    "normalized, then logistic": Case(
+    "logistic, normalized before": Case(
         lambda: [SimpleImputer(), StandardScaler(), Normalizer(), LogisticRegression(max_iter=500)], "three"
     ),
-    "splines, then logistic": Case(
+    "logistic, splines before": Case(
         lambda: [SimpleImputer(), SplineTransformer(), LogisticRegression(max_iter=500)], "two"
     ),
-    "products, then logistic": Case(
+    "logistic, products before": Case(
         lambda: [numbers_and_codes(), PolynomialFeatures(2), LogisticRegression(max_iter=500)], "three"
     ),
 }

@@ -37,12 +37,12 @@ from sklearn.preprocessing import (
 from model.testing.pipelines import CODES, NAMES, NUMBERS, Steps
 
 PREPARATIONS: dict[str, Steps] = {
-    "mean": lambda: [SimpleImputer(strategy="mean"), StandardScaler()],
-    "most frequent": lambda: [SimpleImputer(strategy="most_frequent"), StandardScaler(with_mean=False)],
-    "constant": lambda: [SimpleImputer(strategy="constant", fill_value=-1.0), StandardScaler(with_std=False)],
-    "min max": lambda: [SimpleImputer(add_indicator=True), MinMaxScaler()],
-    "clipped": lambda: [MinMaxScaler((0.1, 0.9), clip=True), SimpleImputer()],
-    "by position and mask": lambda: [
+    "filled, mean": lambda: [SimpleImputer(strategy="mean"), StandardScaler()],
+    "filled, most frequent": lambda: [SimpleImputer(strategy="most_frequent"), StandardScaler(with_mean=False)],
+    "filled, constant": lambda: [SimpleImputer(strategy="constant", fill_value=-1.0), StandardScaler(with_std=False)],
+    "scaled, min max": lambda: [SimpleImputer(add_indicator=True), MinMaxScaler()],
+    "scaled, clipped": lambda: [MinMaxScaler((0.1, 0.9), clip=True), SimpleImputer()],
+    "columns, by position and mask": lambda: [
         ColumnTransformer(
             [
                 ("one", SimpleImputer(), [-1, 0]),
@@ -53,29 +53,29 @@ PREPARATIONS: dict[str, Steps] = {
         ),
         SimpleImputer(),
     ],
-    "remainder": lambda: [
+    "columns, remainder": lambda: [
         ColumnTransformer([("numbers", StandardScaler(), ["plays", "tempo"])], remainder="passthrough"),
         SimpleImputer(),
     ],
-    "remainder estimator": lambda: [
+    "columns, remainder estimator": lambda: [
         ColumnTransformer([("codes", "passthrough", CODES)], remainder=StandardScaler()),
         "passthrough",
         SimpleImputer(),
     ],
-    "nested": lambda: [
+    "columns, nested": lambda: [
         make_pipeline(ColumnTransformer([("inner", make_pipeline(SimpleImputer(), MinMaxScaler()), NAMES)]))
     ],
-    "frames between steps": lambda: [
+    "columns, frames between steps": lambda: [
         SimpleImputer(add_indicator=True).set_output(transform="pandas"),
         ColumnTransformer([("some", MinMaxScaler(), ["plays", "missingindicator_key"])], remainder="passthrough"),
     ],
-    "by chosen type": lambda: [
+    "columns, by chosen type": lambda: [
         ColumnTransformer([("all", SimpleImputer(), lambda frame: list(frame.columns[::-1]))]),
     ],
-    "one hot, gaps are a category": lambda: [
+    "codes, gaps are a category": lambda: [
         ColumnTransformer([("codes", OneHotEncoder(handle_unknown="error"), CODES), ("x", SimpleImputer(), ["tempo"])])
     ],
-    "one hot, binary dropped": lambda: [
+    "codes, binary dropped": lambda: [
         ColumnTransformer(
             [
                 (
@@ -87,10 +87,10 @@ PREPARATIONS: dict[str, Steps] = {
             ]
         )
     ],
-    "ordinal": lambda: [
+    "codes, ordinal": lambda: [
         ColumnTransformer([("codes", OrdinalEncoder(encoded_missing_value=-1), CODES)], remainder=SimpleImputer())
     ],
-    "ordinal, unknown": lambda: [
+    "codes, ordinal unknown": lambda: [
         ColumnTransformer(
             [("codes", OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-2), CODES)],
             remainder="passthrough",
@@ -102,41 +102,41 @@ PREPARATIONS: dict[str, Steps] = {
     "splines, linear": lambda: [SplineTransformer(handle_missing="zeros", extrapolation="linear", n_knots=9)],
     "splines, steps": lambda: [SplineTransformer(degree=1, handle_missing="zeros", extrapolation="linear")],
     "splines, periodic": lambda: [SimpleImputer(), SplineTransformer(extrapolation="periodic", degree=2)],
-    "splines of some": lambda: [
+    "splines, of some": lambda: [
         ColumnTransformer(
             [("numbers", make_pipeline(SimpleImputer(), SplineTransformer(degree=3)), NUMBERS)],
             remainder=SimpleImputer(),
         )
     ],
-    "products": lambda: [SimpleImputer(), PolynomialFeatures(3, include_bias=False)],
-    "interactions": lambda: [SimpleImputer(), PolynomialFeatures((2, 3), interaction_only=True)],
-    "robust": lambda: [RobustScaler(), SimpleImputer()],
-    "largest": lambda: [MaxAbsScaler(clip=True), SimpleImputer()],
-    "rows of size one": lambda: [SimpleImputer(), Normalizer("max")],
-    "quantiles": lambda: [QuantileTransformer(n_quantiles=60), SimpleImputer()],
-    "bins": lambda: [
+    "products, all": lambda: [SimpleImputer(), PolynomialFeatures(3, include_bias=False)],
+    "products, interactions": lambda: [SimpleImputer(), PolynomialFeatures((2, 3), interaction_only=True)],
+    "scaled, robust": lambda: [RobustScaler(), SimpleImputer()],
+    "scaled, largest": lambda: [MaxAbsScaler(clip=True), SimpleImputer()],
+    "scaled, rows of size one": lambda: [SimpleImputer(), Normalizer("max")],
+    "bins, quantiles": lambda: [QuantileTransformer(n_quantiles=60), SimpleImputer()],
+    "bins, one column each": lambda: [
         ColumnTransformer([("few", SimpleImputer(), NUMBERS)]),
         KBinsDiscretizer(6, quantile_method="averaged_inverted_cdf"),
     ],
-    "even bins": lambda: [SimpleImputer(), KBinsDiscretizer(9, encode="ordinal", strategy="uniform")],
-    "means of the target": lambda: [
+    "bins, even": lambda: [SimpleImputer(), KBinsDiscretizer(9, encode="ordinal", strategy="uniform")],
+    "codes, means of the target": lambda: [
         ColumnTransformer([("codes", TargetEncoder(cv=KFold(3)), CODES)], remainder=SimpleImputer())
     ],
-    "missing or not": lambda: [
+    "filled, missing or not": lambda: [
         ColumnTransformer([("gaps", MissingIndicator(), NAMES), ("numbers", SimpleImputer(), NUMBERS)])
     ],
-    "chosen by score": lambda: [
+    "chosen, by score": lambda: [
         SimpleImputer(),
         VarianceThreshold(),
         SelectKBest(k=4),
         SelectPercentile(percentile=90),
     ],
-    "chosen by an estimator": lambda: [
+    "chosen, by an estimator": lambda: [
         SimpleImputer(),
         SelectFromModel(ExtraTreesClassifier(5, random_state=0)),
         GenericUnivariateSelect(mode="k_best", param=2),
     ],
-    "chosen by elimination": lambda: [
+    "chosen, by elimination": lambda: [
         SimpleImputer(),
         StandardScaler(),
         RFE(LogisticRegression(), n_features_to_select=4),
