@@ -5,35 +5,29 @@ Each takes a folder, a copy of a good bundle with a compiled form, spoils it, an
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import random
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import onnx
-from onnx import TensorProto
-
-from model.bundle.manifest import MANIFEST, NEEDED, SIGNATURE, Manifest, content_hash, sealed
-from model.contracts import find
+from model.bundle.manifest import MANIFEST, NEEDED, SIGNATURE, Manifest
 from model.signature import make_pair, signer
+from model.testing.forgery import forge, hostile_models, rewrite_manifest
 from model.testing.hostile_pickles import hostile_pickles
 
-# refused: loading raises a BundleError before anything of the spoilt is parsed. inert: the bundle loads and answers
-# as before, and what was put there is not used. open: nothing but a signature protects from this.
+# refused: loading raises a BundleError. inert: the bundle loads and answers as before, and what was put there is not
+# used. open: nothing but a signature protects from this.
 Outcome = Literal["refused", "inert", "open"]
 
 FLIPS = 100
 FILES = (*NEEDED["compiled"], "pipeline.joblib", "reference.json", "card.md", MANIFEST)
 _GIANT_BYTES = 1 << 33
-_MANY = 1 << 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,33 +50,11 @@ def hostile(marker: Path, key: Path | None = None) -> dict[str, Hostile]:
         **_files(),
         **_links(),
         **_sizes(),
-        **_models(),
+        **{name: Hostile(spoil) for name, spoil in hostile_models().items()},
         **_manifests(),
         **_signatures(key),
         **_pickles(marker),
     }
-
-
-def forge(folder: Path, parts: Mapping[str, bytes | None], **facts: Any) -> Path:  # noqa: ANN401 - facts of any kind
-    """Replace parts (None: leave out) and facts as somebody would who knows the format: every hash fits again."""
-    said = json.loads((folder / MANIFEST).read_bytes())
-    for name, data in parts.items():
-        if data is None:
-            (folder / name).unlink()
-            del said["files"][name]
-        else:
-            (folder / name).write_bytes(data)
-            said["files"][name] = hashlib.sha256(data).hexdigest()
-    said["facts"] |= facts
-    manifest = Manifest.model_validate(said)
-    return rewrite_manifest(folder, manifest)
-
-
-def rewrite_manifest(folder: Path, manifest: Manifest) -> Path:
-    """Write another manifest, with the content hash and the seal that belong to it."""
-    content = content_hash(manifest.files, manifest.facts)
-    (folder / MANIFEST).write_bytes(sealed(manifest.model_copy(update={"content": content})))
-    return folder
 
 
 # ---------------------------------------------------------------------------------------------- files
@@ -178,63 +150,6 @@ def _giant(folder: Path, *, name: str) -> Path:
     with (folder / name).open("r+b") as file:
         file.truncate(_GIANT_BYTES)
     return folder
-
-
-# --------------------------------------------------------------------------------------------- models
-
-
-def _models() -> dict[str, Hostile]:
-    return {
-        "a model with data in another file": Hostile(_external_data),
-        "a model that declares 2^40 numbers": Hostile(_declares_many),
-        "a model with a field of 2^40 bytes": Hostile(partial(_replace_model, data=b"\x3a\x80\x80\x80\x80\x80\x20")),
-        "a model that is a pickle": Hostile(partial(_replace_model, data=b"\x80\x04.")),
-        "a contract of another problem": Hostile(_other_contract),
-        "figures of another task": Hostile(_other_task),
-        "answers that are not the model's": Hostile(_other_answers),
-        "a contract nested a million deep": Hostile(_deep),
-    }
-
-
-def _replace_model(folder: Path, *, data: bytes) -> Path:
-    return forge(folder, {"model.onnx": data})
-
-
-def _external_data(folder: Path) -> Path:
-    model = onnx.load(folder / "model.onnx")
-    weights = TensorProto(name="w", data_type=TensorProto.DOUBLE, dims=[2], data_location=TensorProto.EXTERNAL)
-    weights.external_data.add(key="location", value="../../../../etc/passwd")
-    model.graph.initializer.append(weights)
-    return _replace_model(folder, data=model.SerializeToString())
-
-
-def _declares_many(folder: Path) -> Path:
-    model = onnx.load(folder / "model.onnx")
-    many = TensorProto(name="w", data_type=TensorProto.DOUBLE, dims=[_MANY], raw_data=bytes(8))
-    model.graph.initializer.append(many)
-    return _replace_model(folder, data=model.SerializeToString())
-
-
-def _other_contract(folder: Path) -> Path:
-    said = json.loads((folder / "contract.json").read_bytes())
-    other = find("wine" if said["name"] != "wine" else "diabetes").contract
-    return forge(folder, {"contract.json": other.to_json().encode()})
-
-
-def _other_task(folder: Path) -> Path:
-    metrics = json.loads((folder / "metrics.json").read_bytes())
-    metrics["task"] = "regression" if metrics["task"] != "regression" else "binary"
-    return forge(folder, {"metrics.json": json.dumps(metrics).encode()})
-
-
-def _other_answers(folder: Path) -> Path:
-    selftest = json.loads((folder / "selftest.json").read_bytes())
-    selftest["scores"][0] += 1e-9
-    return forge(folder, {"selftest.json": json.dumps(selftest).encode()})
-
-
-def _deep(folder: Path) -> Path:
-    return forge(folder, {"contract.json": b"[" * 1_000_000, "selftest.json": b"[" * 1_000_000})
 
 
 # ------------------------------------------------------------------------------ manifests, signatures
