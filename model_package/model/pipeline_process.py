@@ -50,7 +50,7 @@ class Limits:
     seconds, and never later than `longest_wait`.
     """
 
-    start: float = 60.0
+    start: float = 120.0
     answer: float = 10.0
     first_wait: float = 0.25
     longest_wait: float = 30.0
