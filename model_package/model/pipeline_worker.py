@@ -61,7 +61,7 @@ def _end_with(stream: socket.socket, parent: int) -> None:
     Not by PR_SET_PDEATHSIG: that would go by the thread which started this process, and threads come and go.
     """
     poll = select.poll()
-    poll.register(stream, select.POLLRDHUP)
+    poll.register(stream, getattr(select, "POLLRDHUP", select.POLLHUP))
     while not poll.poll(_SECONDS_BETWEEN_LOOKS * 1000) and os.getppid() == parent:
         pass
     os._exit(0)

@@ -26,10 +26,12 @@ from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from model import pipeline_process, pipeline_wire, pipeline_worker
+from model import bundle, pipeline_process, pipeline_wire, pipeline_worker
+from model.contracts import find
 from model.errors import BundleDamaged, BundleError
 from model.pipeline_process import Limits, PipelineLost, PipelineProcess, check_installed
 from model.pipeline_wire import HEAD, MOST_CELLS, Garbled, Wire
+from model.testing.bundles import quick_facts, quick_training
 
 WIDTH = 3
 QUICK = Limits(answer=120.0, first_wait=0.01, longest_wait=0.05)
@@ -259,20 +261,21 @@ def refuse(event, arguments):
 
 sys.addaudithook(refuse)
 import numpy as np
-from model.pipeline_process import PipelineProcess
-process = PipelineProcess(Path(sys.argv[1]).read_bytes(), 3)
-print(len(process.score(np.full((2, 3), 0.5))), {"sklearn", "joblib", "pandas", "scipy"} & set(sys.modules))
-print(process._children[0]._process.pid, flush=True)
+from model import bundle
+served = bundle.load(Path(sys.argv[1]))
+print(served.served_by, {"sklearn", "joblib", "pandas", "scipy"} & set(sys.modules))
+print(served.scorer._children[0]._process.pid, flush=True)
 time.sleep(3600)
 """
 
 
 def test_the_parent_neither_unpickles_nor_loads_what_could_and_does_not_leave_its_child_behind(tmp_path: Path) -> None:
-    (tmp_path / "pipeline").write_bytes(stored(NEIGHBOURS))
-    command = [sys.executable, "-c", PARENT, tmp_path / "pipeline"]
+    trained = quick_training(find("reggaeton").contract, compiled=False)
+    version = bundle.write(tmp_path, trained.parts, find("reggaeton").contract, quick_facts(trained))
+    command = [sys.executable, "-c", PARENT, tmp_path / version]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout
-        assert parent.stdout.readline() == "2 set()\n"
+        assert parent.stdout.readline() == "pipeline set()\n"
         child = int(parent.stdout.readline())
         assert not is_gone(child)
         parent.kill()
