@@ -17,6 +17,7 @@ from model import bundle
 from model.contracts import find
 from model.errors import BundleDamaged, BundleError, BundleNotFound
 from model.registry import Registry
+from model.signature import make_pair, read_public_keys, signer
 from model.testing.bundles import quick_bundle, quick_training
 from model.testing.programs import needed_program
 
@@ -124,6 +125,27 @@ def test_many_promotions_at_once_end_with_one_whole_champion_and_a_chained_audit
     history = registry.history()
     assert history[-1]["version"] == registry.champion()
     assert [entry["before"] for entry in history[1:]] == [entry["version"] for entry in history[:-1]]
+
+
+def test_with_a_key_only_what_it_signed_is_loaded_promoted_or_returned_to(registry: Registry, tmp_path: Path) -> None:
+    private, public = make_pair(tmp_path / "keys")
+    unsigned, signed, other = registry.versions()
+    for version in (signed, other):
+        link = registry.root / version
+        folder = link.resolve()
+        link.unlink()
+        shutil.copytree(folder, link)
+        bundle.sign_folder(link, signer(private))
+    registry.promote(unsigned)
+    trusting = Registry(tmp_path, TRACKS.name, verify_key=read_public_keys(public))
+    with pytest.raises(BundleDamaged, match="not signed"):
+        trusting.load_champion()
+    trusting.promote(signed)
+    assert trusting.load_champion().version == signed
+    with pytest.raises(BundleDamaged, match="not signed"):
+        trusting.rollback()
+    trusting.promote(other)
+    assert trusting.rollback() == signed
 
 
 WRITE_AND_PROMOTE = """
