@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -83,3 +84,17 @@ def test_a_large_request_is_translated_and_answered(service: Service) -> None:
     assert answer["outputs"][0]["shape"] == [rows]
     whole = service.predict({"data": {name: values * rows for name, values in columns.items()}}).json()
     assert answer["outputs"][0]["data"] == whole["prediction"]
+
+
+@pytest.mark.parametrize("rows", [1, 500])
+def test_outputs_as_bytes_come_behind_the_json_and_the_header_says_how_long_it_is(service: Service, rows: int) -> None:
+    columns = example_request(find("reggaeton").contract)["data"]
+    inputs = [
+        {"name": name, "datatype": "FP64", "shape": [rows], "data": values * rows} for name, values in columns.items()
+    ]
+    body = {"inputs": inputs, "outputs": [{"name": "score", "parameters": {"binary_data": True}}]}
+    answer = service.client.post("/v2/models/reggaeton/infer", json=body)
+    length = int(answer.headers["Inference-Header-Content-Length"])
+    assert answer.headers["content-type"] == "application/octet-stream"
+    (output,) = json.loads(answer.content[:length])["outputs"]
+    assert output["parameters"]["binary_data_size"] == len(answer.content) - length == 8 * rows

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 JSON = "application/json"
 _UTF8 = ("utf-8", "utf8", "us-ascii")
+# Beyond these no request is meant, and only making the values would take long enough to keep others waiting.
+MOST_CONTAINERS = 50_000
+MOST_NAMES = 5_000
+_MOST_DIGITS = 400
 # A half of a pair that JSON can write and UTF-8 cannot: no log could hold it.
 _HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
 
@@ -64,6 +68,8 @@ def parse(body: bytes, *, nan_is_missing: bool = False, under: str = "") -> Any:
     Raises:
         RowsRefused: it is no such JSON.
     """
+    if body.count(b"[") + body.count(b"{") > MOST_CONTAINERS:
+        raise refusal("body", f"holds more than {MOST_CONTAINERS} lists and objects: send tensors flat, or fewer rows")
     try:
         # Bytes would be taken for UTF-16 or UTF-32 where they look like it.
         parsed = json.loads(
@@ -71,6 +77,7 @@ def parse(body: bytes, *, nan_is_missing: bool = False, under: str = "") -> Any:
             object_pairs_hook=partial(_only_once, under=under),
             parse_constant=_nan if nan_is_missing else _no_constant,
             parse_float=_finite,
+            parse_int=_integer,
         )
         if _HALF_PAIR.search(body):
             json.dumps(parsed, ensure_ascii=False).encode()
@@ -86,11 +93,20 @@ def _reason(error: Exception) -> str:
 
 
 def _only_once(pairs: list[tuple[str, Any]], *, under: str) -> dict[str, Any]:
+    if len(pairs) > MOST_NAMES:
+        raise refusal("body", f"holds an object of more than {MOST_NAMES} names")
     kept = dict(pairs)
     if len(kept) != len(pairs):
         twice = next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
         raise refusal(f"{under}{bounded(twice)}", "is given twice: leave one")
     return kept
+
+
+def _integer(text: str) -> int:
+    # Also for what it is not: a parser that now and then comes back to Python lets other threads go on meanwhile.
+    if len(text) > _MOST_DIGITS:
+        raise ValueError(f"{bounded(text, 20)} is beyond every double")
+    return int(text)
 
 
 def _finite(text: str) -> float:
