@@ -20,6 +20,7 @@ from app.lane import SMALL_BODY, Lane
 from app.meter import Meter
 from app.metrics import Metrics
 from app.predictor import Predictor
+from app.protocols.tables import add_protocols
 from app.recorder import recorder_of
 from app.routes import Routes
 from app.settings import ServiceSettings
@@ -60,9 +61,11 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     )
     app.state.predictor = predictor
     app.openapi = Documents(app.routes, predictor)  # type: ignore[method-assign]  # FastAPI's documented way
-    app.include_router(Routes(lane, Door(lane, settings.threads), settings).table(app.openapi))
+    door = Door(lane, settings)
+    app.include_router(Routes(lane, door, settings).table(app.openapi))
     app.include_router(metrics.table())
     app.include_router(Admin(registry, predictor, settings.admin_secret()).table())
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(Access, meter=meter)
+    add_protocols(app, door)
     return app
