@@ -25,6 +25,7 @@ from app.recorder import recorder_of
 from app.routes import Routes
 from app.settings import ServiceSettings
 from model.registry import Registry
+from model.signature import read_public_keys
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -36,7 +37,8 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     """The service. Before its first request it loads the champion, if there is one, and begins to follow it."""
     settings = settings or ServiceSettings()
     logs.configure(settings.log_level)
-    registry = Registry(settings.artifacts_dir, settings.contract)
+    keys = read_public_keys(settings.signing_key) if settings.signing_key is not None else None
+    registry = Registry(settings.artifacts_dir, settings.contract, verify_key=keys)
     meter = Meter()
     predictor = Predictor(registry, settings.contract, retry_seconds=settings.retry_seconds)
     recorder = recorder_of(settings, meter)
@@ -54,6 +56,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
             yield {"lane": lane}
             tasks.cancel_scope.cancel()
         await anyio.to_thread.run_sync(lane.batcher.close)
+        predictor.close()
 
     # openapi_url=None: FastAPI's own routes know neither the bundle in use nor a page that works offline.
     app = FastAPI(

@@ -81,12 +81,17 @@ class Routes:
         if current is None:
             answer = answer_for(BundleNotFound()) if self.predictor.refused is None else self.predictor.refused.answer
             return respond(answer)
+        trouble = self.lane.recorder.trouble
+        if trouble is not None:
+            return respond(answer_for(trouble))
         contract = current.bundle.contract
         return Ready(
             status="ready",
             contract=contract.name,
             version=current.version,
             fingerprint=contract.fingerprint,
+            served_by=current.bundle.served_by,
+            log=self.settings.log,
             refused=refused,
         )
 
