@@ -1,0 +1,137 @@
+"""The measuring: round after round, each contender in turn, so that what the machine does meanwhile hits all alike."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.serving import machine, server, wrk
+from benchmarks.serving.arrivals import PATIENCE_SECONDS, Order
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from benchmarks.serving.contenders import Contender, Place
+
+ARRIVALS = Path(__file__).with_name("arrivals.py")
+WARM_CONNECTIONS = 16
+CLIENTS = 1024  # of an open loop
+MOST_ARRIVALS = 200_000  # a second: more, the generator cannot even count
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much is measured. run_in: seconds of an open loop before it counts."""
+
+    repeats: int = 3
+    seconds: float = 2.0
+    connections: tuple[int, ...] = (1, 16, 64)
+    rows: tuple[int, ...] = (1, 100)
+    times: tuple[float, ...] = (0.5, 1, 2, 5)
+    run_in: float = 1.2
+    open_seconds: float = 1.5
+
+
+@dataclass(slots=True)
+class Seen:
+    """All that was seen of one contender, a list entry a round.
+
+    closed: (rows, connections) -> what wrk saw, with CPU; open: times of capacity -> what became of the arrivals.
+    """
+
+    closed: dict[tuple[int, int], list[dict[str, float]]] = field(default_factory=dict)
+    open: dict[float, list[dict[str, Any]]] = field(default_factory=dict)
+    memory: list[float] = field(default_factory=list)
+    start: list[float] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+
+def measure(
+    plan: Plan,
+    places: Sequence[tuple[Contender, Place]],
+    report: Callable[[str], None],
+) -> dict[str, Seen]:
+    """Contender -> what was seen. A contender that fails is left out of later rounds, and its fault is kept."""
+    seen = {contender.name: Seen() for contender, _ in places}
+    for number in range(plan.repeats):
+        for contender, place in places:
+            if seen[contender.name].faults:
+                continue
+            report(f"round {number + 1} of {plan.repeats}: {contender.name}")
+            try:
+                _one(plan, contender, place, seen[contender.name], report)
+            except (server.DoesNotServe, OSError, ValueError, RuntimeError, subprocess.SubprocessError) as error:
+                seen[contender.name].faults.append(str(error))
+                report(f"  {error}")
+    return seen
+
+
+def _one(plan: Plan, contender: Contender, place: Place, seen: Seen, report: Callable[[str], None]) -> None:
+    cores = machine.cores()
+    began = time.monotonic()
+    with server.serving(contender, place, cores.server) as pid, machine.pinned(cores.load):
+        seen.start.append(time.monotonic() - began)
+        for rows in plan.rows:
+            server.check(contender, place, rows)
+        best = 0.0
+        for rows, connections, figures in _closed_loops(plan, contender, place, pid):
+            seen.closed.setdefault((rows, connections), []).append(figures)
+            report(f"  {_line(rows, connections, figures)}")
+            best = max(best, figures["per_second"] if rows == 1 else 0.0)
+        seen.memory.append(machine.memory_of(pid))
+        if contender.kind != "ceiling":
+            for times in plan.times:
+                figures = _open_loop(plan, contender, place, times * best)
+                seen.open.setdefault(times, []).append({"capacity": best, **figures})
+                report(f"  open loop, {times:g} x capacity: goodput {figures['goodput']:,.0f}/s of {best:,.0f}/s")
+
+
+def _closed_loops(
+    plan: Plan, contender: Contender, place: Place, pid: int
+) -> Iterator[tuple[int, int, dict[str, float]]]:
+    url = f"http://127.0.0.1:{place.port}{contender.shape.path}"
+    for rows in plan.rows:
+        body = place.folder / f"body-{rows}.json"
+        body.write_bytes(contender.body(place, rows))
+        wrk.drive(url, body, connections=WARM_CONNECTIONS, seconds=1)
+        for connections in plan.connections:
+            before = machine.cpu_of(pid)
+            closed = wrk.drive(url, body, connections=connections, seconds=plan.seconds)
+            cpu = machine.cpu_of(pid) - before
+            per_request = cpu / closed.requests * 1e6 if closed.requests else 0.0
+            yield rows, connections, {**asdict(closed), "per_second": closed.per_second, "cpu_us": per_request}
+
+
+def _open_loop(plan: Plan, contender: Contender, place: Place, rate: float) -> dict[str, Any]:
+    order = Order(
+        port=place.port,
+        path=contender.shape.path,
+        body=contender.body(place, 1).decode(),
+        rate=max(1.0, min(rate, MOST_ARRIVALS)),
+        run_in=plan.run_in,
+        seconds=plan.open_seconds,
+        connections=CLIENTS,
+    )
+    limit = plan.run_in + plan.open_seconds + 20 * PATIENCE_SECONDS
+    done = subprocess.run(
+        [sys.executable, ARRIVALS],
+        input=json.dumps(asdict(order)),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=limit,
+    )
+    return {"rate": order.rate, **json.loads(done.stdout)}
+
+
+def _line(rows: int, connections: int, figures: dict[str, float]) -> str:
+    failed = f", {figures['failed']:.0f} failed" if figures["failed"] else ""
+    return (
+        f"{rows:3} row{'s' if rows > 1 else ' '} {connections:2} connections: {figures['per_second']:9,.0f}/s "
+        f"{figures['cpu_us']:7,.0f} us CPU, p50 {figures['p50_ms']:.3f} ms, p99 {figures['p99_ms']:.3f} ms{failed}"
+    )
