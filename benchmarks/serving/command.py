@@ -20,7 +20,7 @@ from typing import Any
 
 from benchmarks.serving import environments, figures, machine, page, wrk
 from benchmarks.serving.contenders import ALL, CEILINGS, OURS, ROOT, Contender, Place
-from benchmarks.serving.rounds import Plan, measure
+from benchmarks.serving.rounds import Plan, measure, tune
 from benchmarks.serving.workload import Workload, prepare
 
 CACHE = ROOT / ".venv-peers"
@@ -102,11 +102,16 @@ def run(options: argparse.Namespace, report: Progress) -> dict[str, Any]:
     plan = plan_of(options)
     contenders, absent = able(chosen(options), report, install=not options.no_install)
     work = prepare(CACHE / "workload", report)
-    load = {"before": machine.load()}
+    load: dict[str, Any] = {"before": machine.load()}
     with tempfile.TemporaryDirectory(prefix="run-", dir=CACHE) as folder:
         places = [(one, _place(work, Path(folder), one, options.port + 2 * at)) for at, one in enumerate(contenders)]
+        tried = {}
+        for at, (one, place) in enumerate(places):
+            if one.choices:
+                best, tried[one.name] = tune(one, place, report)
+                places[at] = (best, place)
         seen = measure(plan, places, report)
-    load["after"] = machine.load()
+    load["worst"] = max((share for one in seen.values() for share in one.busy), default=0.0)
     about = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine.described(),
@@ -114,7 +119,7 @@ def run(options: argparse.Namespace, report: Progress) -> dict[str, Any]:
         "versions": figures.versions(contenders),
         "model": {"version": work.version, "words": "gradient boosting, 300 trees, after imputing and scaling"},
     }
-    return figures.results(about, plan, contenders, seen, absent)
+    return figures.results(about, plan, [one for one, _ in places], seen, absent, tried)
 
 
 def _place(work: Workload, folder: Path, contender: Contender, port: int) -> Place:

@@ -6,14 +6,14 @@ import json
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from benchmarks.serving import wire
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from benchmarks.serving.wire import Shape
     from benchmarks.serving.workload import Workload
@@ -51,6 +51,7 @@ class Contender:
 
     setting: how it is set, in words. environment_name: the file of pins in `peers/`; empty: the project's own.
     needed: a program beside Python. constant: it answers the same whatever it is asked, for one row only.
+    batching: how it batches, in words; choices: itself with other batching, to be tried before the measuring.
     """
 
     name: str
@@ -64,6 +65,8 @@ class Contender:
     environment_name: str = ""
     needed: str = ""
     constant: bool = False
+    batching: str = ""
+    choices: tuple[Contender, ...] = ()
 
     def body(self, place: Place, rows: int) -> bytes:
         """The bytes of a request for `rows` rows."""
@@ -149,7 +152,20 @@ def _mlflow_environment(place: Place) -> dict[str, str]:
     return {**_named(place), "PATH": f"{place.environments / 'mlflow' / 'bin'}:/usr/bin:/bin"}
 
 
-def _mlserver(name: str, label: str, setting: str, batching: dict[str, float]) -> Contender:
+def _tunable(make: Callable[[int, int], Contender], settings: Sequence[tuple[int, int]]) -> Contender:
+    """One contender with a choice of batch sizes and waits (milliseconds)."""
+    first, *others = [
+        replace(
+            made := make(size, wait),
+            batching=(words := f"at most {size} and {wait} ms"),
+            setting=f"{made.setting}; batches of {words}",
+        )
+        for size, wait in settings
+    ]
+    return replace(first, choices=tuple(others))
+
+
+def _mlserver(name: str, label: str, batching: dict[str, float]) -> Contender:
     def prepare(place: Place, environment: dict[str, str]) -> None:  # noqa: ARG001 - its settings are files
         parameters = {"uri": str(place.work.unnamed), "content_type": "np"}
         model = {"name": "reggaeton", "implementation": "mlserver_sklearn.SKLearnModel", "parameters": parameters}
@@ -169,12 +185,47 @@ def _mlserver(name: str, label: str, setting: str, batching: dict[str, float]) -
         name,
         label,
         "peer",
-        setting,
+        "numpy codec, one tensor a request, no parallel workers, no metrics, no gzip",
         wire.OPEN_INFERENCE,
         lambda place: [str(place.script("mlserver", "mlserver")), "start", str(place.folder)],
         _unnamed,
         prepare,
         environment_name="mlserver",
+    )
+
+
+def _mlserver_batching(size: int, wait: int) -> Contender:
+    batching = {"max_batch_size": size, "max_batch_time": wait / 1000}
+    return _mlserver("mlserver-batching", "MLServer, adaptive batching", batching)
+
+
+def _bentoml(size: int, wait: int) -> Contender:
+    def command(place: Place) -> list[str]:
+        words = f"serve bentoml_app:Reggaeton --host 127.0.0.1 --port {place.port} --working-dir".split()
+        return [str(place.script("bentoml", "bentoml")), *words, str(HERE / "peers")]
+
+    setting = "arrays, one worker; no metrics, access log or tracking"
+    environment = _batching(size, wait)
+    return Contender(
+        "bentoml", "BentoML, batching", "peer", setting, wire.BENTOML, command, environment, environment_name="bentoml"
+    )
+
+
+def _litserve(size: int, wait: int) -> Contender:
+    def command(place: Place) -> list[str]:
+        return [str(place.python("litserve")), str(HERE / "peers" / "litserve_app.py")]
+
+    setting = "one API server and one worker, no access log"
+    environment = _batching(size, wait)
+    return Contender(
+        "litserve",
+        "LitServe, batching",
+        "peer",
+        setting,
+        wire.LITSERVE,
+        command,
+        environment,
+        environment_name="litserve",
     )
 
 
@@ -200,27 +251,9 @@ PEERS = (
         _mlflow_model,
         environment_name="mlflow",
     ),
-    _mlserver("mlserver", "MLServer", "numpy codec, no parallel workers, no metrics, no gzip", {}),
-    _mlserver(
-        "mlserver-batching",
-        "MLServer, adaptive batching",
-        "as MLServer; max_batch_size 16, max_batch_time 1 ms",
-        {"max_batch_size": 16, "max_batch_time": 0.001},
-    ),
-    Contender(
-        "bentoml",
-        "BentoML, batching",
-        "peer",
-        "arrays, max_batch_size 64, max_latency_ms 100, one worker; no metrics, access log or tracking",
-        wire.BENTOML,
-        lambda place: [
-            str(place.script("bentoml", "bentoml")),
-            *f"serve bentoml_app:Reggaeton --host 127.0.0.1 --port {place.port} --working-dir".split(),
-            str(HERE / "peers"),
-        ],
-        _batching(64, 100),
-        environment_name="bentoml",
-    ),
+    _mlserver("mlserver", "MLServer", {}),
+    _tunable(_mlserver_batching, ((16, 1), (16, 5), (64, 1), (64, 10))),
+    _tunable(_bentoml, ((1000, 1000), (1000, 100))),
     Contender(
         "vetiver",
         "vetiver",
@@ -231,16 +264,7 @@ PEERS = (
         _named,
         environment_name="vetiver",
     ),
-    Contender(
-        "litserve",
-        "LitServe, batching",
-        "peer",
-        "one API server and one worker; max_batch_size 64, batch_timeout 1 ms; no access log",
-        wire.README,
-        lambda place: [str(place.python("litserve")), str(HERE / "peers" / "litserve_app.py")],
-        _batching(64, 1),
-        environment_name="litserve",
-    ),
+    _tunable(_litserve, ((64, 1), (16, 5))),
 )
 
 # --------------------------------------------------------------------------------------------- ceilings
@@ -262,7 +286,9 @@ def _hello(name: str, label: str, setting: str) -> Contender:
 
 def _nginx_files(place: Place, environment: dict[str, str]) -> None:  # noqa: ARG001 - nginx takes a file
     template = (HERE / "ceilings" / "nginx.conf.in").read_text()
-    (place.folder / "nginx.conf").write_text(template.replace("PREFIX", str(place.folder)).replace("PORT", str(place.port)))
+    (place.folder / "nginx.conf").write_text(
+        template.replace("PREFIX", str(place.folder)).replace("PORT", str(place.port))
+    )
 
 
 def _nginx() -> str:
@@ -270,7 +296,9 @@ def _nginx() -> str:
 
 
 CEILINGS = (
-    _hello("hello-asgi", "ceiling: bare ASGI hello", "uvicorn, uvloop, httptools; reads the body, answers the same bytes"),
+    _hello(
+        "hello-asgi", "ceiling: bare ASGI hello", "uvicorn, uvloop, httptools; reads the body, answers the same bytes"
+    ),
     _hello("hello-fastapi", "ceiling: FastAPI hello", "the same uvicorn; a pydantic body of thirteen lists, no model"),
     Contender(
         "nginx",

@@ -101,6 +101,7 @@ def results(
     contenders: Sequence[Contender],
     seen: dict[str, Seen],
     absent: dict[str, str],
+    tried: dict[str, list[dict[str, Any]]],
 ) -> dict[str, Any]:
     """All that is written to serving.json."""
     peers = [one.name for one in contenders if one.kind == "peer"]
@@ -112,12 +113,12 @@ def results(
         "goals": {name: goal.value for name, goal in GOALS.items()},
         "met": {name: value is not None and GOALS[name].met(value) for name, value in found.items()},
         "best_peer": best_peer(seen, peers),
-        "contenders": {one.name: _told(one, seen[one.name]) for one in contenders},
+        "contenders": {one.name: _told(one, seen[one.name], tried.get(one.name, [])) for one in contenders},
         "absent": absent,
     }
 
 
-def _told(contender: Contender, seen: Seen) -> dict[str, Any]:
+def _told(contender: Contender, seen: Seen, tried: list[dict[str, Any]]) -> dict[str, Any]:
     closed = [
         {"rows": rows, "connections": connections, **_each(rounds)}
         for (rows, connections), rounds in sorted(seen.closed.items())
@@ -127,6 +128,7 @@ def _told(contender: Contender, seen: Seen) -> dict[str, Any]:
         "label": contender.label,
         "kind": contender.kind,
         "setting": contender.setting,
+        "tried": tried,
         "environment": contender.environment_name or "ours",
         "memory_mb": median(seen.memory) if seen.memory else None,
         "start_s": median(seen.start) if seen.start else None,

@@ -11,22 +11,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.serving import machine, server, wrk
-from benchmarks.serving.arrivals import PATIENCE_SECONDS, Order
+from benchmarks.serving.contenders import ROOT
+from benchmarks.serving.schedule import PATIENCE_SECONDS, Order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from benchmarks.serving.contenders import Contender, Place
 
-ARRIVALS = Path(__file__).with_name("arrivals.py")
 WARM_CONNECTIONS = 16
-CLIENTS = 1024  # of an open loop
 MOST_ARRIVALS = 200_000  # a second: more, the generator cannot even count
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much is measured. run_in: seconds of an open loop before it counts."""
+    """How much is measured. run_in: seconds of an open loop before it counts; clients: its most connections."""
 
     repeats: int = 3
     seconds: float = 2.0
@@ -35,19 +34,25 @@ class Plan:
     times: tuple[float, ...] = (0.5, 1, 2, 5)
     run_in: float = 1.2
     open_seconds: float = 1.5
+    clients: int = 1024
+
+
+TUNING = Plan(connections=(64,), rows=(1,), times=())
 
 
 @dataclass(slots=True)
 class Seen:
     """All that was seen of one contender, a list entry a round.
 
-    closed: (rows, connections) -> what wrk saw, with CPU; open: times of capacity -> what became of the arrivals.
+    closed: (rows, connections) -> what wrk saw, with CPU; open: times of capacity -> what became of the arrivals;
+    busy: the share of all cores that others used just before.
     """
 
     closed: dict[tuple[int, int], list[dict[str, float]]] = field(default_factory=dict)
     open: dict[float, list[dict[str, Any]]] = field(default_factory=dict)
     memory: list[float] = field(default_factory=list)
     start: list[float] = field(default_factory=list)
+    busy: list[float] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
 
@@ -73,6 +78,7 @@ def measure(
 
 def _one(plan: Plan, contender: Contender, place: Place, seen: Seen, report: Callable[[str], None]) -> None:
     cores = machine.cores()
+    seen.busy.append(machine.busy_share())
     began = time.monotonic()
     with server.serving(contender, place, cores.server) as pid, machine.pinned(cores.load):
         seen.start.append(time.monotonic() - began)
@@ -86,9 +92,24 @@ def _one(plan: Plan, contender: Contender, place: Place, seen: Seen, report: Cal
         seen.memory.append(machine.memory_of(pid))
         if contender.kind != "ceiling":
             for times in plan.times:
+                server.settle(contender, place)
                 figures = _open_loop(plan, contender, place, times * best)
                 seen.open.setdefault(times, []).append({"capacity": best, **figures})
                 report(f"  open loop, {times:g} x capacity: goodput {figures['goodput']:,.0f}/s of {best:,.0f}/s")
+
+
+def tune(contender: Contender, place: Place, report: Callable[[str], None]) -> tuple[Contender, list[dict[str, Any]]]:
+    """The setting of `contender` that answers most at 64 connections, and what each setting gave."""
+    tried: list[tuple[float, Contender]] = []
+    cores = machine.cores()
+    for choice in (contender, *contender.choices):
+        with server.serving(choice, place, cores.server) as pid, machine.pinned(cores.load):
+            server.check(choice, place, 1)
+            figures = list(_closed_loops(TUNING, choice, place, pid))[0][2]
+        report(f"tuning {choice.name}: {choice.batching}: {figures['per_second']:,.0f}/s")
+        tried.append((figures["per_second"], choice))
+    best = max(tried, key=lambda pair: pair[0])[1]
+    return best, [{"setting": choice.batching, "per_second": rate} for rate, choice in tried]
 
 
 def _closed_loops(
@@ -115,17 +136,20 @@ def _open_loop(plan: Plan, contender: Contender, place: Place, rate: float) -> d
         rate=max(1.0, min(rate, MOST_ARRIVALS)),
         run_in=plan.run_in,
         seconds=plan.open_seconds,
-        connections=CLIENTS,
+        connections=plan.clients,
     )
     limit = plan.run_in + plan.open_seconds + 20 * PATIENCE_SECONDS
     done = subprocess.run(
-        [sys.executable, ARRIVALS],
+        [sys.executable, "-m", "benchmarks.serving.arrivals"],
+        cwd=ROOT,
         input=json.dumps(asdict(order)),
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
         timeout=limit,
     )
+    if done.returncode:
+        raise RuntimeError(f"the open loop's generator ended with {done.returncode}: {done.stderr[-500:]}")
     return {"rate": order.rate, **json.loads(done.stdout)}
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 SECONDS_TO_START = 90
 SECONDS_TO_STOP = 8
 SECONDS_TO_ANSWER = 30
+SECONDS_TO_SETTLE = 10
+AT_ONCE_SECONDS = 0.1
 QUIET = {
     "DO_NOT_TRACK": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -102,6 +104,16 @@ def _wait(contender: Contender, place: Place, process: subprocess.Popen[bytes]) 
                 return
         time.sleep(0.1)
     raise DoesNotServe(f"no answer in {SECONDS_TO_START} s, at last {said!r}")
+
+
+def settle(contender: Contender, place: Place) -> None:
+    """Wait until what an overload has left in its queues is worked off: one row is answered at once."""
+    deadline = time.monotonic() + SECONDS_TO_SETTLE
+    while (began := time.monotonic()) < deadline:
+        with suppress(OSError, http.client.HTTPException):
+            ask(place.port, contender.shape.path, contender.body(place, 1))
+            if time.monotonic() - began < AT_ONCE_SECONDS:
+                return
 
 
 def ask(port: int, path: str, body: bytes) -> tuple[int, bytes]:

@@ -52,3 +52,4 @@ MLFLOW = Shape("/invocations", _split, lambda answer: list(answer["predictions"]
 OPEN_INFERENCE = Shape("/v2/models/reggaeton/infer", _tensor, lambda answer: list(answer["outputs"][0]["data"]))
 BENTOML = Shape("/predict", _array, list)
 VETIVER = Shape("/predict", _records, lambda answer: list(answer["predict"]))
+LITSERVE = Shape("/predict", _lists, _one_or_more)

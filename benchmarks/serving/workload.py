@@ -1,9 +1,9 @@
 """What everybody serves and is asked: one fitted pipeline, as a bundle and as joblib, and a hundred rows with answers.
 
-    artifacts/      the bundle, for ours
-    named.joblib    the same pipeline, for peers that hand it a frame
-    rows.joblib     the same pipeline without its column names, for peers that hand it an array: no warning to pay for
-    workload.json   `Workload`
+artifacts/      the bundle, for ours
+named.joblib    the same pipeline, for peers that hand it a frame
+rows.joblib     the same pipeline without its column names, for peers that hand it an array: no warning to pay for
+workload.json   `Workload`
 """
 
 from __future__ import annotations
