@@ -1,9 +1,9 @@
 """Open loop: requests arrive by a schedule, whether the server answers or not, as they do when strangers send them.
 
-`python -m benchmarks.serving.arrivals` reads an `Order` as JSON from standard input and prints a `Tally`. Each arrival takes a free
-connection, or is turned away when all are waiting; a client gives up after a second and closes its connection, and a
-new one takes its place. Latency counts from the time of the schedule. What arrives in the run-in is not counted, so
-that a queue has had time to build.
+`python -m benchmarks.serving.arrivals` reads an `Order` as JSON from standard input and prints a `Tally`. Each arrival
+takes a free connection, or is turned away when all are waiting; a client gives up after a second and closes its
+connection, and a new one takes its place. Latency counts from the time of the schedule. What arrives in the run-in is
+not counted, so that a queue has had time to build.
 
 Standard library only, one thread: about 10 us of CPU a request. `lag_ms` says how late requests were sent: where it
 is more than a few milliseconds, this generator was the limit.

@@ -1,4 +1,4 @@
-"""The shipped reggaeton contract with the benchmark's model: gradient boosting, 300 trees, after imputing and scaling."""
+"""The shipped reggaeton contract with the benchmark's model: imputing, scaling, gradient boosting of 300 trees."""
 
 from __future__ import annotations
 

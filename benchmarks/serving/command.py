@@ -1,14 +1,15 @@
 """`python benchmarks/serving`: the service against its peers and its ceilings, one worker each on one core.
 
 The figures go to benchmarks/results/serving.json, and from there to docs/benchmarks.md and its picture, when everybody
-took part with at least three repeats; else to .venv-peers/, since a part of the table is not the table. Quiet the machine first: what
-else runs is in the figures.
+took part in at least three rounds; else to .venv-peers/, since a part of the table is not the table. Quiet the machine
+first: what else runs is in the figures.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import sys
 import tempfile
@@ -19,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.serving import environments, figures, machine, page, wrk
-from benchmarks.serving.contenders import ALL, CEILINGS, OURS, ROOT, Contender, Place
+from benchmarks.serving.contender import ROOT, Contender, Place
+from benchmarks.serving.contenders import ALL, CEILINGS, OURS
 from benchmarks.serving.rounds import Plan, measure, tune
 from benchmarks.serving.workload import Workload, prepare
 
@@ -27,6 +29,7 @@ CACHE = ROOT / ".venv-peers"
 RESULTS = ROOT / "benchmarks" / "results" / "serving.json"
 PAGE = ROOT / "docs" / "benchmarks.md"
 FIRST_PORT = 9100
+PROGRAMS = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin"
 QUICK = Plan(repeats=2, seconds=1, connections=(1, 64), rows=(1,), times=())
 ENOUGH_REPEATS = 3
 
@@ -79,19 +82,13 @@ def able(contenders: list[Contender], report: Progress, *, install: bool) -> tup
         try:
             if one.environment_name:
                 environments.require(CACHE, one.environment_name, report, install=install)
-            if one.needed and shutil.which(one.needed, path=f"{Path('/usr/sbin')}:{_path()}") is None:
+            if one.needed and shutil.which(one.needed, path=PROGRAMS) is None:
                 absent[one.name] = f"{one.needed} is not installed"
         except environments.DoesNotInstall as error:
             absent[one.name] = str(error)
     for name, reason in absent.items():
         report(f"{name} takes no part: {reason}")
     return [one for one in contenders if one.name not in absent], absent
-
-
-def _path() -> str:
-    import os
-
-    return os.environ.get("PATH", "")
 
 
 def run(options: argparse.Namespace, report: Progress) -> dict[str, Any]:

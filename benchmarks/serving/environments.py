@@ -1,4 +1,4 @@
-"""A virtual environment for each peer, from its pins, outside git. A peer that does not install is told, not invented."""
+"""A virtual environment for each peer, from its pins, outside git."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 PINS = Path(__file__).with_name("peers")
 UV = Path(sys.executable).parent / "uv"
@@ -40,13 +40,13 @@ def require(folder: Path, name: str, report: Callable[[str], None], *, install: 
     began = time.monotonic()
     report(f"installing {name}")
     _run([UV, "venv", "--quiet", "--clear", "--python", sys.executable, venv])
-    words = [UV, "pip", "install", "--quiet", "--system-certs", "--python", venv / "bin" / "python"]
-    _run([*words, "-r", PINS / f"{name}.txt"])
+    words = ("pip", "install", "--quiet", "--system-certs", "--python")
+    _run([UV, *words, venv / "bin" / "python", "-r", PINS / f"{name}.txt"])
     mark.write_text(made_from)
     report(f"installed {name} in {time.monotonic() - began:.0f} s")
 
 
-def _run(command: list[str | Path]) -> None:
+def _run(command: Sequence[str | Path]) -> None:
     try:
         done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=LIMIT_SECONDS)
     except (OSError, subprocess.TimeoutExpired) as error:

@@ -12,7 +12,7 @@ from benchmarks.serving import environments
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from benchmarks.serving.contenders import Contender
+    from benchmarks.serving.contender import Contender
     from benchmarks.serving.rounds import Plan, Seen
 
 OWN = ("fastapi", "httptools", "msgspec", "numpy", "onnxruntime", "pydantic", "scikit-learn", "uvicorn", "uvloop")

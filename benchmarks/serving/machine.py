@@ -110,7 +110,8 @@ def memory_of(root: int) -> float:
 
 def busy_share(seconds: float = 0.5) -> float:
     """Which share of all cores is in use, by anybody, during the next `seconds`."""
-    before, _ = _clock(), time.sleep(seconds)
+    before = _clock()
+    time.sleep(seconds)
     idle, total = (now - then for now, then in zip(_clock(), before, strict=True))
     return 1 - idle / total if total else 0.0
 

@@ -35,8 +35,8 @@ READING = """
 - The ceilings answer a constant: the bare ASGI hello reads the body and sends the same bytes, the FastAPI hello checks
   a pydantic body of thirteen lists, nginx does not look.
 - MLflow, MLServer, BentoML and vetiver are sent the features that the model is fed; ours, the original's design,
-  LitServe and the ceilings the README's request with all thirteen columns. BentoML and MLServer answer from arrays, which
-  is quicker than from frames.
+  LitServe and the ceilings the README's request with all thirteen columns. MLServer, BentoML and LitServe hand the
+  pipeline an array, which is quicker than a frame.
 - The batching of MLServer, BentoML and LitServe is tuned at the beginning of every run: of the settings below, each
   keeps the one that answers most at 64 connections.
 """
@@ -50,8 +50,8 @@ make bench-serving                                  # everything, 20 to 25 minut
 
 Quiet the machine first. Peers are installed from `benchmarks/serving/peers/*.txt` into `.venv-peers/`; what does not
 install is named below instead of being guessed at. All figures, each round's too, stand in
-`benchmarks/results/serving.json`. A run with fewer than three rounds, or of some servers only, leaves that file and this
-page as they are and writes to `.venv-peers/serving.json`.
+`benchmarks/results/serving.json`. A run with fewer than three rounds, or of some servers only, leaves that file and
+this page as they are and writes to `.venv-peers/serving.json`.
 """
 
 
@@ -141,7 +141,8 @@ def _name(one: dict[str, Any]) -> str:
 
 def _open(results: Results) -> Iterator[str]:
     times = results["plan"]["times"]
-    yield f"| server | {' | '.join(f'{each:g} x' for each in times)} | p99 ms of what is answered, at {max(times):g} x |"
+    asked = " | ".join(f"{each:g} x" for each in times)
+    yield f"| server | {asked} | p99 ms of the answered, at {max(times):g} x |"
     yield f"|---|{'--:|' * (len(times) + 1)}"
     for one in _present(results):
         if not one["open"]:
@@ -166,8 +167,8 @@ def _machine(results: Results) -> Iterator[str]:
     machine, load = results["machine"], results["load"]
     yield (
         f"{results['date']}; {machine['processor']}, {machine['cores']} cores, {machine['memory_gb']:g} GB, "
-        f"{machine['system']}, Python {machine['python']}. Load of others: before the run {load['before']['busy']:.0%} of all "
-        f"cores (load average {load['before']['average']:.2f}), at worst {load['worst']:.0%} between two servers.\n"
+        f"{machine['system']}, Python {machine['python']}. What others used: {load['before']['busy']:.0%} of "
+        f"all cores before the run (load average {load['before']['average']:.2f}), at worst {load['worst']:.0%} between two servers.\n"
     )
     yield "| environment | versions |"
     yield "|---|---|"

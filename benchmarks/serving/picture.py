@@ -57,10 +57,8 @@ def _overload(axes: Axes, results: dict[str, Any]) -> None:
         times = [loop["times"] for loop in one["open"]]
         shares = [loop["share_of_capacity"]["median"] for loop in one["open"]]
         ours = one["kind"] == "ours"
-        style = {"linewidth": 2.2 if ours else 1.2, "linestyle": "-" if ours else "--"}
-        axes.plot(
-            times, shares, marker="o", markersize=3, label=one["label"], color=LINES[number % len(LINES)], **style
-        )
+        (line,) = axes.plot(times, shares, "o-" if ours else "o--", markersize=3, label=one["label"])
+        line.set(linewidth=2.2 if ours else 1.2, color=LINES[number % len(LINES)])
     axes.set_ylim(-0.03, 1.15)
     axes.set_xlabel("arrivals, in times of the server's own capacity", color=INK)
     axes.set_ylabel("answered within a second, share of capacity", color=INK)

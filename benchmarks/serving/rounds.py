@@ -7,17 +7,16 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.serving import machine, server, wrk
-from benchmarks.serving.contenders import ROOT
+from benchmarks.serving.contender import ROOT
 from benchmarks.serving.schedule import PATIENCE_SECONDS, Order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from benchmarks.serving.contenders import Contender, Place
+    from benchmarks.serving.contender import Contender, Place
 
 WARM_CONNECTIONS = 16
 MOST_ARRIVALS = 200_000  # a second: more, the generator cannot even count
@@ -105,7 +104,7 @@ def tune(contender: Contender, place: Place, report: Callable[[str], None]) -> t
     for choice in (contender, *contender.choices):
         with server.serving(choice, place, cores.server) as pid, machine.pinned(cores.load):
             server.check(choice, place, 1)
-            figures = list(_closed_loops(TUNING, choice, place, pid))[0][2]
+            figures = next(_closed_loops(TUNING, choice, place, pid))[2]
         report(f"tuning {choice.name}: {choice.batching}: {figures['per_second']:,.0f}/s")
         tried.append((figures["per_second"], choice))
     best = max(tried, key=lambda pair: pair[0])[1]

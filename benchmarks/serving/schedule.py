@@ -104,8 +104,5 @@ def answered(data: bytes) -> int | None:
         return None
     fields = head.lower()
     _, named, after = fields.partition(b"\r\ncontent-length:")
-    if named:
-        whole = len(rest) >= int(after.partition(b"\r\n")[0])
-    else:
-        whole = rest.endswith(b"0\r\n\r\n")
+    whole = len(rest) >= int(after.partition(b"\r\n")[0]) if named else rest.endswith(b"0\r\n\r\n")
     return int(head[9:12]) if whole else None

@@ -17,7 +17,7 @@ from benchmarks.serving import machine
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from benchmarks.serving.contenders import Contender, Place
+    from benchmarks.serving.contender import Contender, Place
 
 SECONDS_TO_START = 90
 SECONDS_TO_STOP = 8

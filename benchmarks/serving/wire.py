@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """path: where to post; ask: a workload and how many of its rows -> the JSON; labels: the answered JSON -> labels."""
+    """path: where to post. ask: a workload, how many of its rows -> JSON. labels: the answer's JSON -> labels."""
 
     path: str
     ask: Callable[[Workload, int], Any]

@@ -49,7 +49,7 @@ class Closed:
 
 
 def find() -> str:
-    """wrk's path. Raises WrkMissing, with what to do."""
+    """The path of wrk. Raises WrkMissing, with what to do."""
     found = shutil.which("wrk")
     if found is None:
         raise WrkMissing("wrk is not installed: it drives the load (Debian: apt-get install wrk)")
@@ -71,7 +71,8 @@ def drive(url: str, body: Path, *, connections: int, seconds: float) -> Closed:
     script = body.with_name("wrk.lua")
     script.write_text(SCRIPT)
     whole = max(1, round(seconds))
-    command = [find(), "-t1", f"-c{connections}", f"-d{whole}s", f"--timeout={TIMEOUT_SECONDS}s", "-s", script, url]
+    words = f"-t1 -c{connections} -d{whole}s --timeout={TIMEOUT_SECONDS}s -s".split()
+    command = [find(), *words, str(script), url]
     environment = {**os.environ, "BENCH_BODY": str(body)}
     limit = whole + TIMEOUT_SECONDS + 20
     done = subprocess.run(command, check=False, env=environment, capture_output=True, text=True, timeout=limit)
