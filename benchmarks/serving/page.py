@@ -168,7 +168,8 @@ def _machine(results: Results) -> Iterator[str]:
     yield (
         f"{results['date']}; {machine['processor']}, {machine['cores']} cores, {machine['memory_gb']:g} GB, "
         f"{machine['system']}, Python {machine['python']}. What others used: {load['before']['busy']:.0%} of "
-        f"all cores before the run (load average {load['before']['average']:.2f}), at worst {load['worst']:.0%} between two servers.\n"
+        f"all cores before the run (load average {load['before']['average']:.2f}), at worst {load['worst']:.0%} between "
+        "two servers.\n"
     )
     yield "| environment | versions |"
     yield "|---|---|"

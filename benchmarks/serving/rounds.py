@@ -36,6 +36,7 @@ class Plan:
     clients: int = 1024
 
 
+FAULTS = (server.DoesNotServe, OSError, ValueError, RuntimeError, subprocess.SubprocessError)
 TUNING = Plan(connections=(64,), rows=(1,), times=())
 
 
@@ -69,7 +70,7 @@ def measure(
             report(f"round {number + 1} of {plan.repeats}: {contender.name}")
             try:
                 _one(plan, contender, place, seen[contender.name], report)
-            except (server.DoesNotServe, OSError, ValueError, RuntimeError, subprocess.SubprocessError) as error:
+            except FAULTS as error:
                 seen[contender.name].faults.append(str(error))
                 report(f"  {error}")
     return seen
@@ -100,15 +101,23 @@ def _one(plan: Plan, contender: Contender, place: Place, seen: Seen, report: Cal
 def tune(contender: Contender, place: Place, report: Callable[[str], None]) -> tuple[Contender, list[dict[str, Any]]]:
     """The setting of `contender` that answers most at 64 connections, and what each setting gave."""
     tried: list[tuple[float, Contender]] = []
-    cores = machine.cores()
     for choice in (contender, *contender.choices):
-        with server.serving(choice, place, cores.server) as pid, machine.pinned(cores.load):
-            server.check(choice, place, 1)
-            figures = next(_closed_loops(TUNING, choice, place, pid))[2]
-        report(f"tuning {choice.name}: {choice.batching}: {figures['per_second']:,.0f}/s")
-        tried.append((figures["per_second"], choice))
+        try:
+            rate = _rate(choice, place)
+        except FAULTS as error:
+            report(f"tuning {choice.name}: {choice.batching}: {error}")
+            rate = 0.0
+        report(f"tuning {choice.name}: {choice.batching}: {rate:,.0f}/s")
+        tried.append((rate, choice))
     best = max(tried, key=lambda pair: pair[0])[1]
     return best, [{"setting": choice.batching, "per_second": rate} for rate, choice in tried]
+
+
+def _rate(contender: Contender, place: Place) -> float:
+    cores = machine.cores()
+    with server.serving(contender, place, cores.server) as pid, machine.pinned(cores.load):
+        server.check(contender, place, 1)
+        return next(_closed_loops(TUNING, contender, place, pid))[2]["per_second"]
 
 
 def _closed_loops(

@@ -45,8 +45,7 @@ def serving(contender: Contender, place: Place, core: int) -> Iterator[int]:
     """The contender's server, answering rightly; yields the process that leads it. Raises DoesNotServe."""
     place.folder.mkdir(parents=True, exist_ok=True)
     log = place.folder / "log"
-    if _listens(place.port):
-        raise DoesNotServe(f"port {place.port} is in use")
+    _wait_until_free(place.port)
     environment = {**os.environ, **QUIET, **contender.environment(place)}
     with log.open("wb") as written, machine.pinned(core):
         contender.prepare(place, environment)
@@ -81,6 +80,15 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     process.wait()
+
+
+def _wait_until_free(port: int) -> None:
+    """A killed server's socket may outlive it by a moment. Raises DoesNotServe when it is somebody else's."""
+    deadline = time.monotonic() + SECONDS_TO_STOP
+    while _listens(port):
+        if time.monotonic() > deadline:
+            raise DoesNotServe(f"port {port} is in use: stop what listens there, or choose another --port")
+        time.sleep(0.1)
 
 
 def _listens(port: int) -> bool:
