@@ -53,33 +53,50 @@ def paired(ours: Sequence[float], others: Sequence[float], how: Callable[[float,
     return median(both) if both else None
 
 
+def _pairs(best: str | None) -> dict[str, tuple[str, str]]:
+    """Ratio -> whose figure is divided by whose."""
+    return {
+        "off_vs_hello": ("ours-off", "hello-asgi"),
+        "off_vs_fastapi_hello": ("ours-off", "hello-fastapi"),
+        "off_vs_best_peer": ("ours-off", best or ""),
+        "off_vs_original": ("ours-off", "original"),
+        "durable_vs_off": ("ours-durable", "ours-off"),
+    }
+
+
 def ratios(seen: dict[str, Seen], peers: Iterable[str]) -> dict[str, float | None]:
     """The figures of the goals: one row; 64 connections, p50 with one."""
-
-    def rates(name: str) -> list[float]:
-        return _column(seen, name, MANY_CONNECTIONS, "per_second")
-
-    def against(mine: str, theirs: str) -> float | None:
-        return paired(rates(mine), rates(theirs), lambda one, other: one / other)
-
-    best = best_peer(seen, peers)
-    return {
-        "off_vs_hello": against("ours-off", "hello-asgi"),
-        "off_vs_fastapi_hello": against("ours-off", "hello-fastapi"),
-        "off_vs_best_peer": against("ours-off", best) if best else None,
-        "off_vs_original": against("ours-off", "original"),
-        "durable_vs_off": against("ours-durable", "ours-off"),
-        "durable_p50_minus_off_ms": paired(
-            _column(seen, "ours-durable", 1, "p50_ms"),
-            _column(seen, "ours-off", 1, "p50_ms"),
-            lambda durable, off: durable - off,
-        ),
+    found = {
+        name: paired(_rates(seen, mine), _rates(seen, theirs), lambda one, other: one / other)
+        for name, (mine, theirs) in _pairs(best_peer(seen, peers)).items()
     }
+    found["durable_p50_minus_off_ms"] = paired(
+        _column(seen, "ours-durable", 1, "p50_ms"),
+        _column(seen, "ours-off", 1, "p50_ms"),
+        lambda durable, off: durable - off,
+    )
+    return found
+
+
+def cpu_ratios(seen: dict[str, Seen], peers: Iterable[str]) -> dict[str, float | None]:
+    """The same ratios of the CPU that a request costs: how many of ours for one of theirs."""
+    return {
+        name: paired(_costs(seen, theirs), _costs(seen, mine), lambda other, one: other / one)
+        for name, (mine, theirs) in _pairs(best_peer(seen, peers)).items()
+    }
+
+
+def _rates(seen: dict[str, Seen], name: str) -> list[float]:
+    return _column(seen, name, MANY_CONNECTIONS, "per_second")
+
+
+def _costs(seen: dict[str, Seen], name: str) -> list[float]:
+    return _column(seen, name, MANY_CONNECTIONS, "cpu_us")
 
 
 def best_peer(seen: dict[str, Seen], peers: Iterable[str]) -> str | None:
     """The fastest peer at one row and 64 connections."""
-    rates = {name: _column(seen, name, MANY_CONNECTIONS, "per_second") for name in peers}
+    rates = {name: _rates(seen, name) for name in peers}
     medians = {name: median(values) for name, values in rates.items() if values}
     return max(medians, key=lambda name: medians[name]) if medians else None
 
@@ -110,6 +127,7 @@ def results(
         **about,
         "plan": asdict(plan),
         "ratios": found,
+        "cpu_ratios": cpu_ratios(seen, peers),
         "goals": {name: goal.value for name, goal in GOALS.items()},
         "met": {name: value is not None and GOALS[name].met(value) for name, value in found.items()},
         "best_peer": best_peer(seen, peers),
