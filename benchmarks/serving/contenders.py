@@ -12,6 +12,10 @@ from benchmarks.serving.rivals import PEERS
 # ----------------------------------------------------------------------------------------------- ours
 
 
+def _service(_: Place) -> list[str]:
+    return [sys.executable, "-m", "app"]
+
+
 def _ours(log: str, words: str) -> Contender:
     def environment(place: Place) -> dict[str, str]:
         return {
@@ -25,13 +29,7 @@ def _ours(log: str, words: str) -> Contender:
             "SERVICE_LOG_LEVEL": "warning",
         }
 
-    def command(place: Place) -> list[str]:
-        # TEMPORARY until `python -m app` has landed
-        if not (ROOT / "app" / "app" / "__main__.py").exists():
-            return [sys.executable, "-m", "uvicorn", "--factory", "app.main:create_app", "--port", str(place.port)]
-        return [sys.executable, "-m", "app"]
-
-    return Contender(f"ours-{log}", f"infra-mlops, log {log}", "ours", words, wire.README, command, environment)
+    return Contender(f"ours-{log}", f"infra-mlops, log {log}", "ours", words, wire.README, _service, environment)
 
 
 OURS = (
