@@ -10,6 +10,7 @@ import logging
 import re
 import time
 import uuid
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -21,10 +22,13 @@ from model.errors import bounded
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from app.meter import Meter
+
 log = logging.getLogger(__name__)
 
 REQUEST_ID = "X-Request-ID"
 MODEL_VERSION = "X-Model-Version"
+PREDICTION_ID = "X-Prediction-ID"
 CLIENT_WENT_AWAY = 499
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -40,16 +44,21 @@ HEADERS = {
 }
 
 
-class Access:
-    """ASGI middleware: outermost, so that no answer leaves without its headers and its log line."""
+# The id of the request that is being answered, for whatever is done on its behalf.
+current_request: ContextVar[str] = ContextVar("current_request", default="")
 
-    def __init__(self, app: ASGIApp) -> None:
+
+class Access:
+    """ASGI middleware: outermost, so that no answer leaves without its headers, its log line and its count."""
+
+    def __init__(self, app: ASGIApp, meter: Meter) -> None:
         """Wrap `app`."""
         self.app = app
+        self.meter = meter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: D102 - ASGI says what it does
         if scope["type"] == "http":
-            await _Exchange(scope).run(self.app, receive, send)
+            await _Exchange(scope, self.meter).run(self.app, receive, send)
         else:
             await self.app(scope, receive, send)
 
@@ -57,8 +66,9 @@ class Access:
 class _Exchange:
     """One request and its answer."""
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: Scope, meter: Meter) -> None:
         self.scope = scope
+        self.meter = meter
         self.began = time.perf_counter()
         self.status: int | None = None
         self.id = request_id(Headers(scope=scope).get(REQUEST_ID))
@@ -71,6 +81,7 @@ class _Exchange:
                 self.begin(message)
             await send(message)
 
+        current_request.set(self.id)
         try:
             await app(self.scope, receive, send_with_headers)
         except ClientDisconnect:
@@ -80,14 +91,21 @@ class _Exchange:
             if self.status is None:
                 await internal_error()(self.scope, receive, send_with_headers)
         finally:
+            self.count()
             self.write_line()
 
     def begin(self, message: Message) -> None:
         self.status = message["status"]
         headers = MutableHeaders(scope=message)
         headers.update({**HEADERS, REQUEST_ID: self.id})
-        if "model_version" in self.state:
-            headers[MODEL_VERSION] = self.state["model_version"]
+        for name, known in ((MODEL_VERSION, "model_version"), (PREDICTION_ID, "prediction_id")):
+            if known in self.state:
+                headers[name] = self.state[known]
+
+    def count(self) -> None:
+        """By the route's own path, never by the one that was asked for: those are without number."""
+        route = self.scope.get("route")
+        self.meter.requests[getattr(route, "path", "none"), self.status or CLIENT_WENT_AWAY] += 1
 
     @property
     def path(self) -> str:

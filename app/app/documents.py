@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
     from starlette.routing import BaseRoute
 
-    from app.predictor import Predictor, Serving
+    from app.predictor import Predictor
+    from app.serving import Serving
     from model.contract import Contract
 
 Document = dict[str, Any]

@@ -76,11 +76,25 @@ ANSWERS: Final[Mapping[type[model.ModelError], Answer]] = {
     model.BundleDamaged: Answer(503, "bundle_damaged", "the model's files are damaged: promote another version"),
     model.StepOrderError: Answer(500, "step_order_error", _BROKEN),
     model.StoreError: Answer(503, "store_error", "the prediction store does not answer: try again"),
+    model.SpoolFull: Answer(503, "spool_full", "predictions cannot be recorded at the moment: try again later"),
+    model.SpoolBroken: Answer(503, "spool_broken", "predictions cannot be recorded at the moment: try again"),
 }
+
+
+class Overloaded(Exception):
+    """More is under way than can be answered soon: refused at once, while that is still cheap."""
+
+
+OVERLOADED: Final = Answer(503, "overloaded", "the service has too much to do: try again in a moment")
+BAD_REQUEST: Final = Answer(400, "bad_request", "the request cannot be understood")
+HEADERS_TOO_LARGE: Final = Answer(431, "headers_too_large", "the headers are too large: data belongs into the body")
+# Seconds after which a client that got a 503 should try again.
+RETRY_AFTER: Final = "1"
 
 # What HTTP itself can refuse. A status that is not here gets the code "http_error".
 HTTP_CODES: Final[Mapping[int, tuple[str, str]]] = {
-    400: ("bad_request", "the request cannot be understood"),
+    400: (BAD_REQUEST.code, BAD_REQUEST.message),
+    401: ("unauthorized", "this needs the admin token: send Authorization: Bearer <token>"),
     404: ("not_found", "there is nothing at this path: see /docs"),
     405: ("method_not_allowed", "this path has another method: see the Allow header and /docs"),
     413: ("body_too_large", "the body is too large: send fewer rows a request"),
@@ -98,14 +112,23 @@ def respond(
     answer: Answer, fields: Sequence[WrongField] = (), headers: Mapping[str, str] | None = None
 ) -> JSONResponse:
     """An answer as a response in the one shape."""
-    error = Error(code=answer.code, message=answer.message, fields=list(fields))
-    return JSONResponse(ErrorResponse(error=error).model_dump(), answer.status, headers)
+    again = {"Retry-After": RETRY_AFTER} if answer.status == OVERLOADED.status else {}
+    return JSONResponse(as_json(answer, fields), answer.status, {**again, **(headers or {})})
+
+
+def as_json(answer: Answer, fields: Sequence[WrongField] = ()) -> dict[str, Any]:
+    """The one shape."""
+    return ErrorResponse(error=Error(code=answer.code, message=answer.message, fields=list(fields))).model_dump()
 
 
 async def _model_error(_: Request, error: model.ModelError) -> JSONResponse:
     failures = error.failures[:MOST_FIELDS] if isinstance(error, model.DataError) else ()
     fields = [WrongField(field=bounded(failure.where), message=bounded(failure.message)) for failure in failures]
     return respond(answer_for(error), fields)
+
+
+async def _overloaded(_: Request, __: Overloaded) -> JSONResponse:
+    return respond(OVERLOADED)
 
 
 async def _http_error(_: Request, error: RoutingException) -> JSONResponse:
@@ -125,5 +148,6 @@ def refused(status: int) -> HTTPException:
 
 HANDLERS: Final[dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]]] = {
     model.ModelError: _model_error,
+    Overloaded: _overloaded,
     RoutingException: _http_error,
 }

@@ -1,10 +1,10 @@
-"""The whole service: `uvicorn --app-dir app --factory app.main:create_app`."""
+"""The whole service. `python -m app` runs it on every core; any ASGI server can, by the factory `create_app`."""
 
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from fastapi import FastAPI
@@ -12,8 +12,15 @@ from fastapi.staticfiles import StaticFiles
 
 from app import errors, logs
 from app.access import Access
+from app.admin import Admin
+from app.batcher import Batcher
 from app.documents import Documents
+from app.door import Door
+from app.lane import SMALL_BODY, Lane
+from app.meter import Meter
+from app.metrics import Metrics
 from app.predictor import Predictor
+from app.recorder import recorder_of
 from app.routes import Routes
 from app.settings import ServiceSettings
 from model.registry import Registry
@@ -29,15 +36,23 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     settings = settings or ServiceSettings()
     logs.configure(settings.log_level)
     registry = Registry(settings.artifacts_dir, settings.contract)
+    meter = Meter()
     predictor = Predictor(registry, settings.contract, retry_seconds=settings.retry_seconds)
+    recorder = recorder_of(settings, meter)
+    small = min(SMALL_BODY, settings.max_body_bytes)
+    lane = Lane(predictor, recorder, Batcher(recorder, meter), meter, settings.max_in_flight, small)
+    metrics = Metrics(lane, settings)
 
     @asynccontextmanager
-    async def follow_champion(_: FastAPI) -> AsyncIterator[None]:
+    async def follow_champion(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
         await anyio.to_thread.run_sync(predictor.refresh)
+        lane.batcher.begin()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(predictor.watch, settings.poll_seconds)
-            yield
+            tasks.start_soon(metrics.publish)
+            yield {"lane": lane}
             tasks.cancel_scope.cancel()
+        await anyio.to_thread.run_sync(lane.batcher.close)
 
     # openapi_url=None: FastAPI's own routes know neither the bundle in use nor a page that works offline.
     app = FastAPI(
@@ -45,7 +60,9 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     )
     app.state.predictor = predictor
     app.openapi = Documents(app.routes, predictor)  # type: ignore[method-assign]  # FastAPI's documented way
-    app.include_router(Routes(predictor, settings).table(app.openapi))
+    app.include_router(Routes(lane, Door(lane, settings.threads), settings).table(app.openapi))
+    app.include_router(metrics.table())
+    app.include_router(Admin(registry, predictor, settings.admin_secret()).table())
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    app.add_middleware(Access)
+    app.add_middleware(Access, meter=meter)
     return app

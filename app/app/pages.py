@@ -14,7 +14,7 @@ from model.errors import bounded
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from app.predictor import Serving
+    from app.serving import Serving
     from app.state import RefusedChampion
     from model.contract import Column, Contract, Label
 

@@ -10,45 +10,18 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 
 from app.errors import Answer, answer_for
-from model.derived.encoding import encode
-from model.derived.request import parse, request_model
+from app.serving import Serving
 from model.errors import BundleDamaged, BundleNotFound, bounded
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
-
-    from model.bundle import Bundle
     from model.registry import Registry
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Serving:
-    """A bundle with the request model of its contract: all that answering a request needs."""
-
-    bundle: Bundle
-    request: type[BaseModel]
-
-    @property
-    def version(self) -> str:
-        """The bundle's version."""
-        return self.bundle.version
-
-    def answer(self, body: bytes) -> dict[str, Any]:
-        """A request's bytes -> `{"prediction": label}` for one row, `{"prediction": [label, ...]}` for more.
-
-        Raises RowsRefused. Blocking: it runs in a thread.
-        """
-        contract = self.bundle.contract
-        rows = parse(self.request, body)
-        labels = self.bundle.predict(encode(contract, rows.columns)).labels
-        return {"prediction": labels[0] if rows.count == 1 else labels}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +104,7 @@ class Predictor:
             raise BundleDamaged(f"the champion file names {version!r}, which is not there") from None
         if bundle.contract.name != self._contract_name:
             raise BundleDamaged(f"bundle {version} is of the contract {bundle.contract.name!r}: promote another")
-        return Serving(bundle, request_model(bundle.contract))
+        return Serving.of(bundle)
 
     def _refuse(self, version: str, error: Exception) -> None:
         known = self.refused

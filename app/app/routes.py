@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import anyio
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 
@@ -17,7 +16,8 @@ from model.errors import BundleNotFound
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from app.predictor import Predictor
+    from app.door import Door
+    from app.lane import Lane
     from app.settings import ServiceSettings
 
 
@@ -37,13 +37,14 @@ _NOT_READY: dict[int | str, dict[str, Any]] = {503: _PREDICTED[503]}
 
 
 class Routes:
-    """The service's answers, and what they need: the predictor and the settings."""
+    """The service's answers, and what they need."""
 
-    def __init__(self, predictor: Predictor, settings: ServiceSettings) -> None:
-        """Hold both."""
-        self.predictor = predictor
+    def __init__(self, lane: Lane, door: Door, settings: ServiceSettings) -> None:
+        """Hold them."""
+        self.lane = lane
+        self.predictor = lane.predictor
+        self.door = door
         self.settings = settings
-        self.threads = anyio.CapacityLimiter(settings.threads)
 
     def table(self, openapi: Callable[[], dict[str, Any]]) -> APIRouter:
         """Every route of the service."""
@@ -65,12 +66,12 @@ class Routes:
     async def get_prediction(self, request: Request) -> JSONResponse:
         """Predict the rows of a request: `{"data": {"<column>": [value, ...], ...}}`."""
         received = await body.read(request, self.settings.max_body_bytes)
-        serving = self.predictor.serving()
+        serving = self.door.serving()
         request.state.model_version = serving.version
-        # One row takes some 100 us, ten thousand take seconds: in a thread, because a large request must not keep
-        # the event loop from the others and from the health checks; in few threads, because the work is the
-        # processor's, and more of them would only hold more bodies in memory at once.
-        return JSONResponse(await anyio.to_thread.run_sync(serving.answer, received, limiter=self.threads))
+        answered = await self.door.answer(serving, received)
+        request.state.prediction_id = answered.prediction_id
+        labels = answered.labels
+        return JSONResponse({"prediction": labels[0] if len(labels) == 1 else labels})
 
     async def ready(self) -> Ready | JSONResponse:
         """Whether predictions are being answered, and by which model."""

@@ -13,6 +13,7 @@ import uvicorn
 
 from app.main import create_app
 from app.settings import ServiceSettings
+from app.wire import Wire
 from model.registry import Registry
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def serve(
     **settings: Any,  # noqa: ANN401 - those of ServiceSettings
 ) -> Iterator[Service]:
     """Serve the champion of the contract called `name`; `prepare` may add to the application before it starts."""
-    quick = {"poll_seconds": SOON, "log_level": "error"}
+    quick = {"poll_seconds": SOON, "log_level": "error", "log": "off", "spool_dir": artifacts / "spool"}
     app = create_app(ServiceSettings(artifacts_dir=artifacts, contract=name, **{**quick, **settings}))
     if prepare is not None:
         prepare(app)
@@ -71,7 +72,7 @@ def serve(
 @contextmanager
 def listen(app: FastAPI) -> Iterator[str]:
     """Run uvicorn in a thread, on a free port of the loopback; yields the address."""
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, ws="none"))
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, ws="none", http=Wire))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from app.predictor import Serving
 from app.testing import Service, serve
 from model.contract import Contract
 from model.contracts import find
@@ -247,40 +247,43 @@ def test_a_body_that_says_it_is_something_else_is_refused(
 # --------------------------------------------------------------------------------- behaviour, pages
 
 
-class HeldUp(Serving):
-    """Answers when it is let go."""
+class HeldUp:
+    """A model that answers when it is let go."""
 
-    began = threading.Semaphore(0)
-    let_go = threading.Event()
+    def __init__(self, scorer: Any) -> None:
+        self.scorer = scorer
+        self.began = threading.Semaphore(0)
+        self.let_go = threading.Event()
 
-    def answer(self, body: bytes) -> dict[str, Any]:
+    def score(self, rows: Any) -> Any:
         """Wait, then answer."""
-        HeldUp.began.release()
-        HeldUp.let_go.wait()
-        return super().answer(body)
+        self.began.release()
+        self.let_go.wait()
+        return self.scorer.score(rows)
 
 
 @only_reggaeton
-def test_health_is_answered_while_every_thread_is_busy(artifacts: Path, example: Request) -> None:
-    threads = 2
-    with serve(artifacts, "reggaeton", threads=threads) as service:
+def test_health_is_answered_while_the_model_thinks(artifacts: Path, example: Request) -> None:
+    with serve(artifacts, "reggaeton") as service:
         predictor = service.app.state.predictor
-        predictor.current = HeldUp(predictor.current.bundle, predictor.current.request)
+        bundle = predictor.current.bundle
+        held = HeldUp(bundle.scorer)
+        predictor.current = replace(predictor.current, bundle=replace(bundle, scorer=held), row_seconds=1.0)
         statuses: list[int] = []
+        asked = [example, example, repeated(example, 3), repeated(example, 1000)]
         asking = [
-            threading.Thread(target=lambda: statuses.append(service.predict(example).status_code))
-            for _ in range(threads + 1)
+            threading.Thread(target=lambda body=body: statuses.append(service.predict(body).status_code))
+            for body in asked
         ]
         for one in asking:
             one.start()
-        for _ in range(threads):
-            HeldUp.began.acquire()
+        held.began.acquire()
         assert service.client.get("/health/ready").status_code == 200
         assert statuses == []
-        HeldUp.let_go.set()
+        held.let_go.set()
         for one in asking:
             one.join()
-        assert statuses == [200] * (threads + 1)
+        assert statuses == [200] * len(asked)
 
 
 def test_the_overview_shows_the_model_and_a_command_that_works(

@@ -11,6 +11,8 @@
     │   └── BundleDamaged         its bytes are not those it was written with   5   no
     ├── StepOrderError            a step ran before the one that feeds it       6   no
     └── StoreError                the prediction store did not answer           7   yes
+        ├── SpoolFull             predictions wait for the store, up to a bound 7   yes
+        └── SpoolBroken           this machine's disk failed a commit           7   yes
 
 Messages say what, where and what to do next, and stay short whatever the data's size.
 """
@@ -119,3 +121,11 @@ class StoreError(ModelError):
 
     exit_code = 7
     retryable = True
+
+
+class SpoolFull(StoreError):
+    """As many predictions wait to be shipped into the store as may; shipping them mends it."""
+
+
+class SpoolBroken(StoreError):
+    """A commit failed: what was in it is not kept, and this writer promises nothing any more."""

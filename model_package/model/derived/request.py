@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, assert_never
 
+import msgspec
 from pydantic import (
     AwareDatetime,
     BaseModel,
@@ -23,7 +25,7 @@ from pydantic import (
     ValidationError,
     create_model,
 )
-from pydantic_core import PydanticCustomError, from_json
+from pydantic_core import PydanticCustomError
 
 from model.contract import LARGEST_EXACT_INTEGER, Category, Column, Contract, Integer, Number, Timestamp
 from model.errors import Failure, RowsRefused, bounded
@@ -167,7 +169,7 @@ def parse(model: type[BaseModel], body: bytes) -> Rows:
     Raises:
         RowsRefused: with one `Failure` per wrong field (`where` is like `data.tempo[0]`), bounded in number.
     """
-    _refuse_repeated_names(model, body)
+    _refuse_odd_names(model, body)
     try:
         request: Any = model.model_validate_json(body)
     except ValidationError as error:
@@ -212,64 +214,66 @@ def _where(place: tuple[int | str, ...]) -> str:
     return "".join(parts).lstrip(".") or "body"
 
 
-class _RepeatedNameError(ValueError):
-    """A JSON object names a field twice."""
+# What an object holds, with each value left as the bytes it is written in: whatever those are, reading costs little.
+_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_QUOTE = b'"'
+Members = dict[str, msgspec.Raw]
 
 
-def _only_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    seen: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in seen:
-            raise _RepeatedNameError(name)
-        seen[name] = value
-    return seen
+def _refuse_odd_names(model: type[BaseModel], body: bytes) -> None:
+    """What pydantic does not see (JSON parsers silently keep the last of repeated names) or tells at great length.
 
-
-# Also matches inside strings: too many is slower, too few would overlook one.
-_NAMES = re.compile(rb'"\s*:')
-
-
-def _refuse_foreign_names(model: type[BaseModel], parsed: Any) -> None:  # noqa: ANN401 - any JSON value
-    """Before pydantic, which would make an error of each of a hundred thousand names."""
-    data = parsed.get("data") if isinstance(parsed, dict) else None
+    A hundred thousand foreign names would become as many errors, and a value for each of two equal names a lost one.
+    """
     columns: Any = model.model_fields["data"].annotation
-    known = {field.alias for field in columns.model_fields.values()}
-    for names, allowed, where in ((parsed, {"data"}, ""), (data, known, "data.")):
-        foreign = [name for name in names if name not in allowed] if isinstance(names, dict) else []
-        if len(foreign) > MOST_FIELDS:
-            shown = foreign[:MOST_FIELDS]
-            failures = [
-                Failure("unknown", "is not a column of the contract", f"{where}{bounded(name)}") for name in shown
-            ]
-            raise RowsRefused("the request breaks the contract", failures)
+    known = {str(field.alias) for field in columns.model_fields.values()}
+    whole = _members(body)
+    _refuse_foreign(whole, {"data"}, "")
+    _refuse_repeated(body, whole, "")
+    if "data" in whole:
+        data = bytes(whole["data"])
+        columns_given = _members(data)
+        _refuse_foreign(columns_given, known, "data.")
+        _refuse_repeated(data, columns_given, "data.")
 
 
-def _refuse_repeated_names(model: type[BaseModel], body: bytes) -> None:
-    """JSON parsers silently keep the last of repeated names: one of a client's two values would be lost."""
-    names = len(_NAMES.findall(body))
+def _members(text: bytes) -> Members:
+    """The members of a JSON object; none when it is another value, of which pydantic says what it should be."""
     try:
-        parsed = from_json(body, allow_inf_nan=False)
-    except ValueError as error:
+        return _MEMBERS.decode(text)
+    except msgspec.ValidationError:
+        return {}
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         failure = Failure("json", f"is not valid JSON: {bounded(error)}", "body")
         raise RowsRefused("the request cannot be read", [failure]) from None
-    _refuse_foreign_names(model, parsed)
-    if names == _count_names(parsed):
+
+
+def _refuse_foreign(members: Members, known: Collection[str], where: str) -> None:
+    foreign = [name for name in members if name not in known]
+    if len(foreign) > MOST_FIELDS:
+        shown = foreign[:MOST_FIELDS]
+        failures = [Failure("unknown", "is not a column of the contract", f"{where}{bounded(name)}") for name in shown]
+        raise RowsRefused("the request breaks the contract", failures)
+
+
+def _refuse_repeated(text: bytes, members: Members, where: str) -> None:
+    """The quotes around names that stand there once are known: what is more belongs to one that stands there twice."""
+    outside = text.count(_QUOTE) - sum(bytes(value).count(_QUOTE) for value in members.values())
+    if not members or outside == sum(json.dumps(name).count(_QUOTE.decode()) for name in members):
         return
-    try:
-        json.loads(body, object_pairs_hook=_only_once)
-    except _RepeatedNameError as error:
-        failure = Failure("repeated-name", "is given twice: leave one", f"data.{bounded(error)}")
-        raise RowsRefused("the request cannot be read", [failure]) from None
-    except (ValueError, RecursionError):
-        failure = Failure("json", "is not valid JSON", "body")
-        raise RowsRefused("the request cannot be read", [failure]) from None
+    repeated = next((name for name in members if _is_written_twice(name, text)), None)
+    failure = (
+        Failure("escaped-name", "has names with needless escapes: write them as they are", "body")
+        if repeated is None
+        else Failure("repeated-name", "is given twice: leave one", f"{where}{bounded(repeated)}")
+    )
+    raise RowsRefused("the request cannot be read", [failure])
 
 
-def _count_names(parsed: Any) -> int:  # noqa: ANN401 - any JSON value
-    if not isinstance(parsed, dict):
-        return 0
-    inner = parsed.get("data")
-    return len(parsed) + (len(inner) if isinstance(inner, dict) else 0)
+def _is_written_twice(name: str, text: bytes) -> bool:
+    spellings = {json.dumps(name).encode(), json.dumps(name, ensure_ascii=False).encode(errors="surrogatepass")}
+    either = b"|".join(map(re.escape, sorted(spellings)))
+    return len(re.findall(rb"(?:" + either + rb")\s*:", text)) > 1
 
 
 __all__ = [

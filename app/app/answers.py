@@ -1,0 +1,48 @@
+"""Answers as the bytes that go over the wire: what `app.wire` sends without the application's help."""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+from app.access import HEADERS, MODEL_VERSION, PREDICTION_ID, REQUEST_ID
+from app.errors import OVERLOADED, RETRY_AFTER, Answer, as_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_JSON: Final = {"Content-Type": "application/json", **HEADERS}
+_REASONS: Final = {status: HTTPStatus(status).phrase for status in (400, 431, 500, 503)}
+
+
+def answer_template(version: str) -> bytes:
+    """The answer of one row by a model, to be filled in: date, body length, prediction id, request id, label."""
+    fixed = _lines({**_JSON, MODEL_VERSION: version}.items()).replace(b"%", b"%%")
+    filled = f"Content-Length: %d\r\n{PREDICTION_ID}: %b\r\n{REQUEST_ID}: %b\r\n\r\n".encode()
+    return b"HTTP/1.1 200 OK\r\n%b" + fixed + filled + b'{"prediction":%b}'
+
+
+# Around a label: {"prediction":...}
+FRAME_BYTES: Final = len(b'{"prediction":}')
+
+
+def refusal(answer: Answer, request_id: str, date: bytes, version: str | None = None) -> bytes:
+    """An error in the one shape."""
+    body = json.dumps(as_json(answer), separators=(",", ":")).encode()
+    headers = {**_JSON, "Content-Length": str(len(body)), REQUEST_ID: request_id}
+    if version is not None:
+        headers[MODEL_VERSION] = version
+    if answer.status == OVERLOADED.status:
+        headers["Retry-After"] = RETRY_AFTER
+    status = f"HTTP/1.1 {answer.status} {_REASONS[answer.status]}\r\n".encode()
+    return b"".join([status, date, _lines(headers.items()), b"\r\n", body])
+
+
+def closing(answer: bytes) -> bytes:
+    """The answer with the word that the connection ends with it."""
+    return answer.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
+
+
+def _lines(headers: Iterable[tuple[str, str]]) -> bytes:
+    return "".join(f"{name}: {value}\r\n" for name, value in headers).encode("latin-1")

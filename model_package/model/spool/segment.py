@@ -1,0 +1,212 @@
+"""A segment of the spool: one SQLite file which only one process ever writes, and the files that stand beside it.
+
+    <nanoseconds>-<token>.spool         groups of records, and each contract that they were made under
+    <nanoseconds>-<token>.spool-wal     SQLite's: where commits go; -shm is its index in shared memory
+    <nanoseconds>-<token>.lock          locked (flock) as long as its writer lives and may add to it
+    <nanoseconds>-<token>.position      the last group that is in the store; newer than the segment: all of it is
+
+A name begins with the time at which the segment was begun, so that names sort by age.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import secrets
+import sqlite3
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+SUFFIX: Final = ".spool"
+LOCK: Final = ".lock"
+POSITION: Final = ".position"
+# The shipper may be another user of the same group, and must be able to delete.
+MODE: Final = 0o660
+FOLDER_MODE: Final = 0o770
+
+# Measured: larger pages make small commits dearer and spare large ones nothing.
+PAGE_BYTES: Final = 4096
+FRAME_BYTES: Final = PAGE_BYTES + 24
+_ZEROS: Final = bytes(1024 * 1024)
+
+_TABLES: Final = """
+CREATE TABLE contracts (fingerprint TEXT PRIMARY KEY, json TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE groups (sequence INTEGER PRIMARY KEY, body BLOB NOT NULL);
+"""
+
+
+# ------------------------------------------------------------------------------------------- its files
+
+
+def segments(folder: Path) -> list[Path]:
+    """The segments of a spool, oldest first."""
+    return sorted(folder.glob(f"[!.]*{SUFFIX}"))
+
+
+def lock_of(segment: Path) -> Path:
+    """The file whose lock says that the segment may still grow."""
+    return segment.with_suffix(LOCK)
+
+
+def position_of(segment: Path) -> Path:
+    """The file that says how far the segment has been shipped."""
+    return segment.with_suffix(POSITION)
+
+
+def log_of(segment: Path) -> Path:
+    """Where SQLite appends what is committed."""
+    return segment.with_name(f"{segment.name}-wal")
+
+
+def remove(segment: Path) -> None:
+    """Delete a segment and what stands beside it; its lock last, so that a rest of it is found again."""
+    for path in (log_of(segment), segment.with_name(f"{segment.name}-shm"), segment, position_of(segment)):
+        path.unlink(missing_ok=True)
+    lock_of(segment).unlink(missing_ok=True)
+
+
+def flush_folder(folder: Path) -> None:
+    """Make a folder's entries durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def lock(path: Path) -> int | None:
+    """Lock a file that is made when missing; returns its descriptor, or None when somebody else holds it."""
+    while True:
+        descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, MODE)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Whoever removes a segment holds its lock: what was just locked may be a file that is no more.
+            if os.fstat(descriptor).st_nlink:
+                return descriptor
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        except OSError:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+
+
+# -------------------------------------------------------------------------------------- beginning one
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A segment that this process writes: its file, SQLite's connection, and the lock that says so."""
+
+    path: Path
+    connection: sqlite3.Connection
+    locked: int
+
+    def unlock(self) -> None:
+        """Say that it grows no more."""
+        os.close(self.locked)
+
+
+def begin(folder: Path, room_bytes: int, *, durable: bool, pause_seconds: float = 0.0) -> Segment:
+    """A new segment, durable with its folder, whose log has `room_bytes` written out already.
+
+    A commit into such room costs half as much time as one that makes the file longer: no metadata to flush.
+    pause_seconds: between its mebibytes, for a segment that is made while another one is in use.
+
+    Raises OSError and sqlite3.Error, and leaves nothing behind then.
+    """
+    path = folder / f"{time.time_ns():019d}-{secrets.token_hex(4)}{SUFFIX}"
+    locked = lock(lock_of(path))
+    if locked is None:  # pragma: no cover - the name has just been drawn
+        raise FileExistsError(path)
+    try:
+        connection = _create(path, durable=durable)
+        _write_out(log_of(path), room_bytes, pause_seconds)
+        flush_folder(folder)
+    except (OSError, sqlite3.Error):
+        remove(path)
+        os.close(locked)
+        raise
+    return Segment(path, connection, locked)
+
+
+def discard(segment: Segment) -> None:
+    """Delete a segment that nothing was committed to."""
+    with contextlib.suppress(OSError, sqlite3.Error):
+        remove(segment.path)
+        segment.connection.close()
+    segment.unlock()
+
+
+def _create(path: Path, *, durable: bool) -> sqlite3.Connection:
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, MODE)
+    os.fchmod(descriptor, MODE)  # whatever the umask says; SQLite gives the files beside it the same mode
+    os.close(descriptor)
+    # One thread commits, another one made the connection.
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=4)
+    try:
+        connection.execute(f"PRAGMA page_size={PAGE_BYTES}")
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        # The log is as large as the segment and is never copied while it is in use: no commit ever waits for that.
+        connection.execute("PRAGMA wal_autocheckpoint=0")
+        connection.executescript(_TABLES)
+        connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _write_out(log: Path, room_bytes: int, pause_seconds: float) -> None:
+    # Frames are valid by their salt and checksum: SQLite takes zeros behind the last one for its log's end.
+    with log.open("ab", buffering=0) as file:
+        for _ in range(0, room_bytes, len(_ZEROS)):
+            file.write(_ZEROS)
+            os.fdatasync(file.fileno())
+            time.sleep(pause_seconds)
+    os.utime(log, ns=(0, 0))  # nothing is waiting in it yet: see `backlog`
+
+
+# ------------------------------------------------------------------------------------ what is waiting
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What the spool holds: bytes on disk (room that is kept ready included), and how late its shipping is."""
+
+    bytes: int
+    segments: int
+    oldest_seconds: float
+
+
+def backlog(folder: Path) -> Backlog:
+    """What a spool holds, from its folder's entries alone. `oldest_seconds` is 0 when everything is in the store."""
+    entries = _entries(folder)
+    names = [name for name in entries if name.endswith(SUFFIX)]
+    waiting = [since for since in (_waiting_since(name, entries) for name in names) if since is not None]
+    seconds = max(0.0, time.time() - min(waiting) / 1e9) if waiting else 0.0
+    return Backlog(sum(size for size, _ in entries.values()), len(names), seconds)
+
+
+def _waiting_since(name: str, entries: dict[str, tuple[int, int]]) -> int | None:
+    """Nanoseconds since which something in a segment may be waiting, None when nothing is."""
+    stem = name.removesuffix(SUFFIX)
+    _, changed = entries.get(f"{name}-wal") or entries[name]
+    _, shipped = entries.get(f"{stem}{POSITION}", (0, 0))
+    return (shipped or int(stem.partition("-")[0])) if changed > shipped else None
+
+
+def _entries(folder: Path) -> dict[str, tuple[int, int]]:
+    """Bytes and time of the last change (nanoseconds) of each file of a spool, by name."""
+    found = {}
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            with contextlib.suppress(FileNotFoundError):
+                status = entry.stat()
+                found[entry.name] = status.st_size, status.st_mtime_ns
+    return found
