@@ -67,8 +67,8 @@ def _lines(results: Results) -> Iterator[str]:
     yield INTRODUCTION.format(model=results["model"]["words"])
     yield f"![Requests a second, and goodput under overload]({PICTURE})"
     yield "\n## Goals\n"
-    yield "One row a request; requests a second at 64 connections, p50 with one connection. By CPU: the same ratio of what"
-    yield "a request costs in CPU, which other programs on the machine disturb less.\n"
+    yield "One row a request; requests a second at 64 connections, p50 with one connection. By CPU: the same of what a"
+    yield "request costs in CPU, which other programs on the machine disturb less.\n"
     yield from ratios(results)
     for rows in plan["rows"]:
         yield f"\n## {rows} row{'s' if rows > 1 else ''} a request\n"
