@@ -20,6 +20,7 @@ from model.testing.programs import needed_program
 sys.path.append(str(Path(__file__).resolve().parents[2]))  # at the end: `app/` and `airflow/` are no packages
 
 from benchmarks.serving import command, environments, figures, machine, page, rounds, server, wrk
+from benchmarks.serving.arrivals import not_accepted
 from benchmarks.serving.contender import Contender, Place
 from benchmarks.serving.contenders import ALL
 from benchmarks.serving.rivals import PEERS
@@ -231,6 +232,18 @@ def test_goodput_counts_good_answers_in_the_counted_time() -> None:
     assert told["goodput"] == 1
     assert told["p99_ms"] == pytest.approx(300)
     assert told["lag_ms"] == pytest.approx(1)
+
+
+def test_what_the_server_has_not_accepted_yet_is_known() -> None:
+    with socket.socket() as listening, socket.socket() as client:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        port = listening.getsockname()[1]
+        assert not_accepted(port) == 0
+        client.connect(("127.0.0.1", port))
+        assert not_accepted(port) == 1
+        listening.accept()[0].close()
+        assert not_accepted(port) == 0
 
 
 def test_a_request_states_its_length() -> None:

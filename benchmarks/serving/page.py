@@ -23,14 +23,14 @@ the median over rounds of the two figures of the same round.
 """
 
 READING = """
-- *Closed loop*: `wrk`, {seconds:g} s each; a connection sends its next request when it has its answer. The median of
-  {repeats} rounds; in each round every server is started, measured and stopped in turn, so that what the machine does
-  meanwhile hits all alike.
+- *Closed loop*: `wrk`, {seconds:g} s each, half as long again with 64 connections; a connection sends its next
+  request when it has its answer. The median of {repeats} rounds; in each round every server is started, measured and
+  stopped in turn, so that what the machine does meanwhile hits all alike.
 - *CPU* is user and system time of all the server's processes, divided by the requests: what wall time hides when a
   core is shared.
-- *Open loop*: requests arrive at an even pace, at {times} times the server's own capacity (its best closed loop of the
-  same round), over at most {clients} connections. A client gives up after one second. Goodput counts what is
-  answered 200 within that second of its arrival, as a share of capacity; a queue has {run_in:g} s to build before
+- *Open loop*: requests arrive at an even pace, at {times} times the server's own capacity (its best closed
+  loop of the same round), over at most {clients} connections. A client gives up after one second. Goodput counts what
+  is answered 200 within that second of its arrival, as a share of capacity; a queue has {run_in:g} s to build before
   counting begins.
 - The ceilings answer a constant: the bare ASGI hello reads the body and sends the same bytes, the FastAPI hello checks
   a pydantic body of thirteen lists, nginx does not look.
