@@ -27,7 +27,7 @@ FROM python:3.11-slim-bookworm
 RUN useradd --uid 50000 --gid 0 --no-log-init --create-home --home-dir /home/airflow airflow \
  && chmod 0775 /home/airflow \
  && install --directory --owner=airflow --group=0 --mode=0775 /opt/airflow /opt/airflow/dags /opt/airflow/plugins \
-    /opt/airflow/config /opt/airflow/containers /opt/airflow/data /opt/airflow/artifacts /opt/airflow/logs
+    /opt/airflow/config /opt/airflow/containers /opt/airflow/data /opt/airflow/artifacts /opt/airflow/logs /spool
 ENV AIRFLOW_HOME=/opt/airflow \
     HOME=/home/airflow \
     USER=airflow \

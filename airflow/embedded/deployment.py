@@ -67,6 +67,11 @@ class Deployment:
         return os.environ.get("MODEL_DATABASE_URL") or f"sqlite:///{self.artifacts_dir / 'predictions.db'}"
 
     @property
+    def spool_dir(self) -> Path:
+        """Where the service's predictions wait for the store: beside the bundles."""
+        return self.artifacts_dir.parent / "spool"
+
+    @property
     def airflow_url(self) -> str:
         """Where the UI and the API answer."""
         return f"http://{HOST}:{self.airflow_port}"
@@ -79,7 +84,7 @@ class Deployment:
     def environment(self) -> dict[str, str]:
         """The environment of every component."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
-        paths = [str(self.root / "airflow" / "config"), inherited.get("PYTHONPATH", "")]
+        paths = [str(self.root / "airflow" / "config"), str(self.root / "app"), inherited.get("PYTHONPATH", "")]
         own = {
             "PYTHONPATH": os.pathsep.join(filter(None, paths)),
             "PYTHONUNBUFFERED": "1",
@@ -90,15 +95,14 @@ class Deployment:
         return inherited | own | self._model() | self._airflow() | self._secrets()
 
     def components(self) -> list[Component]:
-        """The programs: Airflow's three (the triggerer has nothing to do here) and the service."""
+        """The programs: Airflow's three (the triggerer has nothing to do here), the service, its spool's shipper."""
         airflow = (sys.executable, "-P", "-m", "airflow")
-        app = ("--app-dir", str(self.root / "app"), "--factory", "app.main:create_app", "--no-access-log")
-        listen = ("--host", HOST, "--port", str(self.service_port))
         return [
             Component("api-server", (*airflow, "api-server")),
             Component("scheduler", (*airflow, "scheduler", "--skip-serve-logs")),
             Component("dag-processor", (*airflow, "dag-processor")),
-            Component("service", (sys.executable, "-P", "-m", "uvicorn", *app, *listen)),
+            Component("service", (sys.executable, "-P", "-m", "app")),
+            Component("shipper", (sys.executable, "-P", "-m", "model", "ship", "--follow")),
         ]
 
     def _model(self) -> dict[str, str]:
@@ -107,8 +111,12 @@ class Deployment:
             "MODEL_DATA_DIR": str(self.data_dir),
             "MODEL_ARTIFACTS_DIR": str(self.artifacts_dir),
             "MODEL_DATABASE_URL": self.predictions_url,
+            "MODEL_SPOOL_DIR": str(self.spool_dir),
             "SERVICE_CONTRACT": self.contract_name,
             "SERVICE_ARTIFACTS_DIR": str(self.artifacts_dir),
+            "SERVICE_SPOOL_DIR": str(self.spool_dir),
+            "SERVICE_HOST": HOST,
+            "SERVICE_PORT": str(self.service_port),
         }
 
     def _airflow(self) -> dict[str, str]:

@@ -87,6 +87,26 @@ def test_the_service_reads_bundles_and_cannot_write_them() -> None:
     assert "${ARTIFACTS_FOLDER:-./airflow/artifacts}:/artifacts:ro" in SERVICES["service"]["volumes"]
 
 
+def test_the_service_and_its_shipper_share_the_spool_and_a_user_who_may_delete() -> None:
+    service, shipper = SERVICES["service"], SERVICES["prediction-shipper"]
+    assert service["environment"]["SERVICE_SPOOL_DIR"] == shipper["environment"]["MODEL_SPOOL_DIR"] == "/spool"
+    assert "spool:/spool" in service["volumes"]
+    assert shipper["volumes"] == ["spool:/spool"]
+    assert service["user"] == shipper["user"]
+    for file in DOCKERFILES:
+        # A new volume belongs to whom its folder in the image belongs to.
+        text = file.read_text(encoding="utf-8").replace("\\\n", "")
+        assert re.search(r"install --directory --owner=\w+ --group=0 .*? /spool$", text, re.MULTILINE)
+
+
+def test_the_service_has_no_network_and_its_shipper_no_secret_but_the_predictions_password() -> None:
+    assert SERVICES["service"]["network_mode"] == "none"
+    shipper = SERVICES["prediction-shipper"]
+    assert set(re.findall(r"\$\{(\w+):\?", str(shipper["environment"]))) == {"PREDICTIONS_PASSWORD"}
+    store = AIRFLOW["airflow-worker"]["environment"]["MODEL_DATABASE_URL"]
+    assert shipper["environment"]["MODEL_DATABASE_URL"] == store
+
+
 def test_images_are_named_with_a_version() -> None:
     named = [service["image"] for service in SERVICES.values()]
     named += [name for file in DOCKERFILES for name in re.findall(r"^FROM (\S+:\S+)", file.read_text(), re.MULTILINE)]
@@ -114,7 +134,7 @@ def test_images_install_by_hash_only_and_do_not_run_as_root(dockerfile: Path) ->
 
 def test_the_socket_that_the_service_listens_on_is_the_one_nginx_asks() -> None:
     path = "/run/service/service.sock"
-    assert f"--uds={path}" in SERVICES["service"]["command"]
+    assert SERVICES["service"]["environment"]["SERVICE_UDS"] == path
     assert f"server unix:{path};" in (ROOT / "app" / "nginx.conf").read_text(encoding="utf-8")
 
 

@@ -242,6 +242,15 @@ def test_everything_listens_on_this_machine_only(deployment: Deployment) -> None
     assert service.command[service.command.index("--host") + 1] == "127.0.0.1"
 
 
+def test_what_the_service_commits_is_where_the_shipper_looks(deployment: Deployment) -> None:
+    environment = deployment.environment()
+    (shipper,) = [part for part in deployment.components() if part.name == "shipper"]
+
+    assert shipper.command[-4:] == ("-m", "model", "ship", "--follow")
+    assert environment["SERVICE_SPOOL_DIR"] == environment["MODEL_SPOOL_DIR"]
+    assert environment["MODEL_DATABASE_URL"] == deployment.predictions_url
+
+
 def test_every_setting_that_is_made_is_one_that_airflow_knows(deployment: Deployment) -> None:
     """A misspelt variable would be ignored in silence."""
     from airflow.configuration import conf

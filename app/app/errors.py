@@ -76,6 +76,7 @@ ANSWERS: Final[Mapping[type[model.ModelError], Answer]] = {
     model.BundleDamaged: Answer(503, "bundle_damaged", "the model's files are damaged: promote another version"),
     model.StepOrderError: Answer(500, "step_order_error", _BROKEN),
     model.StoreError: Answer(503, "store_error", "the prediction store does not answer: try again"),
+    model.StoreRefused: Answer(500, "store_refused", _BROKEN),
     model.SpoolFull: Answer(503, "spool_full", "predictions cannot be recorded at the moment: try again later"),
     model.SpoolBroken: Answer(503, "spool_broken", "predictions cannot be recorded at the moment: try again"),
 }

@@ -12,7 +12,7 @@ import typer
 from pydantic import ValidationError
 
 from model.contracts import find, shipped
-from model.errors import ModelError
+from model.errors import BundleError, ModelError
 from model.settings import Promotion, Settings
 
 EPILOG = """Exit status: 0 done, 2 the contract is wrong, 3 the data breaks it, 4 training failed, 5 a bundle cannot be
@@ -103,6 +103,27 @@ def predict(
 
 
 @app.command()
+def ship(
+    context: typer.Context,
+    spool_dir: Annotated[Path | None, typer.Option(help="The folder in which they wait")] = None,
+    *,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on with what comes, until SIGTERM")] = False,
+) -> None:
+    """Write the predictions that wait in the spool into the store, each once, of every contract."""
+    _run("ship", _settings(context, spool_dir=spool_dir, ship_follow=follow or None))
+
+
+@app.command()
+def prune(
+    context: typer.Context,
+    older_than: Annotated[int | None, typer.Option(help="Days; 0 deletes nothing")] = None,
+    origin: Annotated[str | None, typer.Option(help="Only those: online or batch")] = None,
+) -> None:
+    """Delete old predictions from the store."""
+    _run("prune", _settings(context, keep_days=older_than, prune_origin=origin))
+
+
+@app.command()
 def bundles(context: typer.Context) -> None:
     """List the bundles, the champion marked, each with its main figure on its own hold-out."""
     from model.bundle import read_manifest  # noqa: PLC0415
@@ -115,6 +136,8 @@ def bundles(context: typer.Context) -> None:
         mark = "*" if version == champion else " "
         figure = headline(json.loads((registry.root / version / "metrics.json").read_bytes()))
         typer.echo(f"{mark} {version}  {figure}  seed {manifest.facts.seed}, data {manifest.facts.data[:8]}")
+        if manifest.facts.served_by == "pipeline":
+            typer.echo(f"    served by its pipeline, no compiled form: {manifest.facts.not_compiled}")
     typer.echo(f"{len(registry.versions())} bundles in {registry.root}; * serves")
 
 
@@ -140,10 +163,41 @@ def rollback(context: typer.Context, why: Why = "") -> None:
     typer.echo(f"{_registry(settings).rollback(who=settings.who, why=why or 'by hand')} is the champion again")
 
 
-def _registry(settings: Settings) -> Any:  # noqa: ANN401 - imported below: it costs ONNX Runtime
-    from model.registry import Registry  # noqa: PLC0415
+@app.command()
+def keygen(folder: Path) -> None:
+    """Make a pair of keys: a private one that signs bundles, and the public one that the service checks them with."""
+    from model.signature import make_pair  # noqa: PLC0415
 
-    return Registry(settings.artifacts_dir, find(settings.contract).contract.name)
+    private, public = make_pair(folder)
+    typer.echo(f"{private} signs, keep it secret: MODEL_SIGNING_KEY={private}")
+    typer.echo(f"{public} checks, give it to the service: SERVICE_SIGNING_KEY={public}")
+
+
+@app.command()
+def sign(
+    context: typer.Context,
+    version: str,
+    was: Annotated[Path | None, typer.Option(help="Public keys by which it must be signed already")] = None,
+) -> None:
+    """Sign a bundle that stands already with MODEL_SIGNING_KEY, once it has loaded and passed its self-test."""
+    from model.bundle import sign_folder  # noqa: PLC0415
+    from model.registry import Registry  # noqa: PLC0415
+    from model.signature import read_public_keys, signer  # noqa: PLC0415
+
+    settings = _settings(context)
+    if not settings.signing_key:
+        raise BundleError("there is no key to sign with: set MODEL_SIGNING_KEY (`python -m model keygen FOLDER`)")
+    before = read_public_keys(was) if was else None
+    registry = Registry(settings.artifacts_dir, find(settings.contract).contract.name, verify_key=before)
+    registry.load(version).close()
+    sign_folder(registry.root / version, signer(Path(settings.signing_key)))
+    typer.echo(f"{version} is signed with {settings.signing_key}")
+
+
+def _registry(settings: Settings) -> Any:  # noqa: ANN401 - imported below: it costs ONNX Runtime
+    from model.tasks import Job  # noqa: PLC0415
+
+    return Job(settings, typer.echo).registry
 
 
 @app.command()

@@ -8,13 +8,16 @@
     │   └── CannotCompile         no exact compiled form of the estimator       4   no
     ├── BundleError               a bundle cannot be used                       5   no
     │   ├── BundleNotFound        there is no such version, or no champion      5   no
-    │   └── BundleDamaged         its bytes are not those it was written with   5   no
+    │   ├── BundleDamaged         its bytes are not those it was written with   5   no
+    │   └── PipelineLost          the process that answers does not             5   yes
     ├── StepOrderError            a step ran before the one that feeds it       6   no
     └── StoreError                the prediction store did not answer           7   yes
+        ├── StoreRefused          the store answers, and does not take a row    7   no
         ├── SpoolFull             predictions wait for the store, up to a bound 7   yes
         └── SpoolBroken           this machine's disk failed a commit           7   yes
 
-Messages say what, where and what to do next, and stay short whatever the data's size.
+PipelineLost stands in model.pipeline_process. Messages say what, where and what to do next, and stay short whatever
+the data's size.
 """
 
 from __future__ import annotations
@@ -121,6 +124,12 @@ class StoreError(ModelError):
 
     exit_code = 7
     retryable = True
+
+
+class StoreRefused(StoreError):
+    """The store answers, and does not take these rows: trying again changes nothing."""
+
+    retryable = False
 
 
 class SpoolFull(StoreError):

@@ -26,13 +26,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from model.bundle import Bundle
+    from model.signature import PublicKeys
+
+
+MOST_NAME_CHARACTERS = 200  # read of the champion file
 
 
 class Registry:
-    """The bundles of one contract."""
+    """The bundles of one contract; with `verify_key`, only those are loaded that one of its keys has signed."""
 
-    def __init__(self, artifacts_dir: Path, contract_name: str) -> None:
+    def __init__(self, artifacts_dir: Path, contract_name: str, *, verify_key: PublicKeys | None = None) -> None:
         """Nothing is read or made yet."""
+        self._verify_key = verify_key
         self.root = artifacts_dir / contract_name
         self.champion_file = self.root / "champion"
         self.history_file = self.root / "history.jsonl"
@@ -44,7 +49,8 @@ class Registry:
     def champion(self) -> str:
         """The version that serves. Raises BundleNotFound when none has been promoted yet."""
         try:
-            return self.champion_file.read_text().strip()
+            with self.champion_file.open() as file:
+                return file.read(MOST_NAME_CHARACTERS).strip()
         except FileNotFoundError:
             message = f"no champion in {self.root}: train one with DAG 1_training_pipeline or `python -m model train`"
             raise BundleNotFound(message) from None
@@ -59,7 +65,7 @@ class Registry:
         """The bundle of that version, checked."""
         if version != Path(version).name or version.startswith("."):
             raise BundleNotFound(f"no bundle {bounded(version)!r} in {self.root}: `python -m model bundles`")
-        return bundle.load(self.root / version)
+        return bundle.load(self.root / version, verify_key=self._verify_key)
 
     def load_champion(self) -> Bundle:
         """The bundle that serves, checked."""
@@ -67,7 +73,7 @@ class Registry:
 
     def promote(self, version: str, *, who: str = "", why: str = "") -> None:
         """Make `version` the champion, once it has loaded and passed its self-test."""
-        self.load(version)
+        self.load(version).close()
         with self._locked():
             if version != self.champion_or_none():
                 self._replace_champion("promote", version, who, why)
@@ -76,7 +82,7 @@ class Registry:
         """Make the champion before this one the champion again; returns its version."""
         with self._locked():
             version = self._previous()
-            self.load(version)
+            self.load(version).close()
             self._replace_champion("rollback", version, who, why)
         return version
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from typing import cast
 
@@ -35,10 +36,10 @@ class Scorer:
         Raises:
             BundleDamaged: the bytes are no such model, or they want to read other files.
         """
-        if OTHER_FILES in model:
+        if _names_other_files(model):
             raise BundleDamaged("the model refers to other files: only models in one piece are loaded")
         try:
-            self._session = onnxruntime.InferenceSession(model, _options(threads), providers=["CPUExecutionProvider"])
+            self._session = _session(model, _options(threads))
         except _REFUSALS as error:
             raise BundleDamaged(f"ONNX Runtime cannot load the model: {bounded(error)}") from error
         self._input, self.width = _only_input(self._session)
@@ -55,6 +56,12 @@ class Scorer:
         return cast("NDArray[np.float64]", self._session.run([self._output], {self._input: rows})[0])
 
 
+def _names_other_files(model: bytes) -> bool:
+    """Looked for in pieces that overlap: one search through a large model would keep all other threads waiting."""
+    step, more = 1 << 20, len(OTHER_FILES) - 1
+    return any(OTHER_FILES in model[begin : begin + step + more] for begin in range(0, len(model), step))
+
+
 _REFUSALS = (
     native.Fail,
     native.InvalidArgument,
@@ -64,6 +71,25 @@ _REFUSALS = (
     native.NotImplemented,
     native.RuntimeException,
 )
+
+
+def _session(model: bytes, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
+    """A session from a file in memory that nobody can change any more.
+
+    Given the bytes themselves, ONNX Runtime copies them while it holds Python's lock: 80 ms for 137 MB.
+    """
+    if not hasattr(os, "memfd_create"):  # Linux has it
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    descriptor = os.memfd_create("model", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    try:
+        view = memoryview(model)
+        while view:
+            view = view[os.write(descriptor, view) :]
+        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK)
+        path = f"/proc/self/fd/{descriptor}"
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    finally:
+        os.close(descriptor)
 
 
 def _options(threads: int) -> onnxruntime.SessionOptions:

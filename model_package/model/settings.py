@@ -23,10 +23,26 @@ class Settings(BaseSettings):
         SecretStr("sqlite:///airflow/artifacts/predictions.db"),
         description="Where predictions are stored: an SQLAlchemy URL of SQLite or PostgreSQL",
     )
+    spool_dir: Path = Field(
+        Path("airflow/spool"), description="The folder in which the service's predictions wait for the store"
+    )
+    ship_follow: bool = Field(
+        default=False, description="Whether `ship` goes on shipping what comes, until it is ended"
+    )
+    keep_days: int = Field(0, ge=0, description="`prune` deletes predictions that are older than so many days; 0: none")
+    prune_origin: str = Field("", max_length=200, description="Of which origin: `online`, `batch`; empty: of any")
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of the split, the folds and the bootstrap")
     folds: int = Field(5, ge=2, le=20, description="Folds of the cross-validation inside the training part")
     cv_repeats: int = Field(5, ge=1, le=100, description="Repeats of that cross-validation")
     bootstrap_samples: int = Field(1000, ge=100, le=100_000, description="Resamples behind each 95 % interval")
+    require_compiled: bool = Field(
+        False, description="Refuse to train what has no exact compiled form, instead of serving it by its pipeline"
+    )
+    signing_key: str = Field(
+        "",
+        description="Path of an Ed25519 private key (PEM) that signs new bundles; then only signed ones are loaded; "
+        "empty: none",
+    )
     promote: Promotion = Field("when_better", description="What becomes of a newly trained bundle")
     batch_files: str = Field("*.csv", description="Pattern of the files in the batch folder that are predicted")
     batch_version: str = Field("", description="The bundle version that predicts a batch; empty: the champion")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -10,16 +11,20 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from model.derived.tables import predictions
-from model.errors import StoreError, bounded
+from model.errors import StoreError, StoreRefused, bounded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
+    from datetime import datetime
     from types import TracebackType
 
     from model.contract import Contract
 
 ROWS_A_STATEMENT = 500
+ROWS_A_DELETION = 10_000
 SECONDS_TO_WAIT_FOR_A_LOCK = 30
+SECONDS_TO_CONNECT = 10
+MILLISECONDS_UNTIL_ACKNOWLEDGED = 30_000
 
 
 class Store:
@@ -27,6 +32,7 @@ class Store:
 
     Raises:
         StoreError: from every method, when the database does not answer or its table does not fit.
+        StoreRefused: when it answers, and there is something that it will not take however often it is asked.
     """
 
     def __init__(self, url: str, contract: Contract) -> None:
@@ -35,13 +41,15 @@ class Store:
         self._table = predictions(contract, sa.MetaData())
 
     def __enter__(self) -> Self:
-        """Make the table, or add the columns that the contract has gained."""
+        """Make the table, or add the columns and indexes that it has gained."""
         try:
-            self._table.metadata.create_all(self._engine)
-            self._add_missing_columns()
-        except sa.exc.SQLAlchemyError as error:
+            with self._translated():
+                self._table.metadata.create_all(self._engine)
+                self._add_missing_columns()
+                self._add_missing_indexes()
+        except StoreError:
             self._engine.dispose()
-            raise _unanswered(error) from error
+            raise
         return self
 
     def __exit__(
@@ -51,38 +59,69 @@ class Store:
         self._engine.dispose()
 
     def add(self, records: Iterable[Mapping[str, Any]]) -> int:
-        """Write records (by column name); returns how many were new. A known `prediction_id` is left as it is."""
-        try:
-            with self._engine.begin() as connection:
-                return sum(self._add_some(connection, list(some)) for some in _batched(records, ROWS_A_STATEMENT))
-        except sa.exc.SQLAlchemyError as error:
-            raise _unanswered(error) from error
+        """Write records (by column name) in one transaction, reading them as they are written.
+
+        Returns how many were new: a known `prediction_id` is left as it is. Columns that a record lacks are NULL.
+        """
+        with self._translated(), self._engine.begin() as connection:
+            # psycopg alone speaks COPY: two to three times as fast as insertions, for a third of the CPU time.
+            add = self._copy if self._engine.driver == "psycopg" else self._insert
+            return add(connection, records)
 
     def count(self, **where: str) -> int:
         """How many predictions there are, e.g. `count(version="...", origin="...")`."""
         query = sa.select(sa.func.count()).select_from(self._table)
         for name, value in where.items():
             query = query.where(self._table.c[name] == value)
+        with self._translated(), self._engine.connect() as connection:
+            return int(connection.execute(query).scalar_one())
+
+    def prune(self, before: datetime, origin: str | None = None) -> Iterator[int]:
+        """Delete the predictions made before a moment, the oldest first; yields how many after each transaction."""
+        table = self._table
+        old = sa.select(table.c.prediction_id).where(table.c.created_at < before).order_by(table.c.created_at)
+        if origin is not None:
+            old = old.where(table.c.origin == origin)
+        statement = sa.delete(table).where(table.c.prediction_id.in_(old.limit(ROWS_A_DELETION).scalar_subquery()))
+        deleted = ROWS_A_DELETION
+        while deleted == ROWS_A_DELETION:
+            with self._translated(), self._engine.begin() as connection:
+                deleted = connection.execute(statement).rowcount
+            yield deleted
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Raise a StoreError instead of SQLAlchemy's or the driver's: it says whether trying again can help."""
+        driver = self._engine.dialect.loaded_dbapi
         try:
-            with self._engine.connect() as connection:
-                return int(connection.execute(query).scalar_one())
-        except sa.exc.SQLAlchemyError as error:
+            yield
+        except (sa.exc.DataError, sa.exc.IntegrityError, driver.DataError, driver.IntegrityError) as error:
+            raise StoreRefused(f"the prediction store refused a row: {bounded(error)}") from error
+        except (sa.exc.SQLAlchemyError, driver.Error) as error:
             raise _unanswered(error) from error
 
-    def _add_some(self, connection: sa.Connection, records: list[Mapping[str, Any]]) -> int:
-        ids = [record["prediction_id"] for record in records]
-        known = self._table.c.prediction_id
-        there = set(connection.execute(sa.select(known).where(known.in_(ids))).scalars())
-        new = [dict(record) for record in records if record["prediction_id"] not in there]
-        if new:
-            # Two writers may still meet here: the later one's row is the same row, so it is dropped.
-            connection.execute(self._insert_new(), new)
-        return len({record["prediction_id"] for record in new})
+    def _insert(self, connection: sa.Connection, records: Iterable[Mapping[str, Any]]) -> int:
+        insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
+        statement = insert(self._table).on_conflict_do_nothing(index_elements=["prediction_id"])
+        # An insertion of many rows takes its columns from the first: all rows have all.
+        names = self._table.columns.keys()
+        rows = ({name: record.get(name) for name in names} for record in records)
+        return sum(connection.execute(statement, some).rowcount for some in _batched(rows, ROWS_A_STATEMENT))
 
-    def _insert_new(self) -> sa.Insert:
-        if self._engine.dialect.name == "postgresql":
-            return postgresql.insert(self._table).on_conflict_do_nothing(index_elements=["prediction_id"])
-        return sqlite.insert(self._table).on_conflict_do_nothing(index_elements=["prediction_id"])
+    def _copy(self, connection: sa.Connection, records: Iterable[Mapping[str, Any]]) -> int:
+        quote = self._engine.dialect.identifier_preparer
+        table, names = quote.format_table(self._table), self._table.columns.keys()
+        columns = ", ".join(quote.quote(name) for name in names)
+        connection.execute(sa.text(f"CREATE TEMPORARY TABLE arriving (LIKE {table}) ON COMMIT DROP"))
+        # SQLAlchemy has no word for COPY. Nothing but quoted names of our own tables stands in these texts.
+        cursor: Any = connection.connection.cursor()
+        with cursor.copy(f"COPY arriving ({columns}) FROM STDIN") as copy:
+            for record in records:
+                copy.write_row([record.get(name) for name in names])
+        cursor.execute(
+            f"INSERT INTO {table} ({columns}) SELECT {columns} FROM arriving ON CONFLICT (prediction_id) DO NOTHING"  # noqa: S608 - see above
+        )
+        return int(cursor.rowcount)
 
     def _add_missing_columns(self) -> None:
         there = {column["name"] for column in sa.inspect(self._engine).get_columns(self._table.name)}
@@ -94,6 +133,10 @@ class Store:
                     added = f"{quote.format_column(column)} {kind}"
                     connection.execute(sa.text(f"ALTER TABLE {quote.format_table(self._table)} ADD COLUMN {added}"))
 
+    def _add_missing_indexes(self) -> None:
+        for index in self._table.indexes:
+            index.create(self._engine, checkfirst=True)
+
 
 def _engine(url: str) -> sa.Engine:
     try:
@@ -103,15 +146,23 @@ def _engine(url: str) -> sa.Engine:
         raise StoreError(message) from error
     is_sqlite = parsed.get_backend_name() == "sqlite"
     try:
-        return _sqlite(parsed) if is_sqlite else sa.create_engine(parsed, pool_pre_ping=True)
+        return _sqlite(parsed) if is_sqlite else _server(parsed)
     except (ImportError, OSError, sa.exc.SQLAlchemyError) as error:
         raise _unanswered(error) from error
+
+
+def _server(parsed: sa.URL) -> sa.Engine:
+    # A server that vanished is noticed in seconds; by itself, the kernel waits for a quarter of an hour.
+    patience = {"connect_timeout": SECONDS_TO_CONNECT, "tcp_user_timeout": MILLISECONDS_UNTIL_ACKNOWLEDGED}
+    own = {name: value for name, value in patience.items() if name not in parsed.query}
+    # Parameters are people's data: no message shows them.
+    return sa.create_engine(parsed, pool_pre_ping=True, hide_parameters=True, connect_args=own)
 
 
 def _sqlite(parsed: sa.URL) -> sa.Engine:
     if parsed.database:
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(parsed, connect_args={"timeout": SECONDS_TO_WAIT_FOR_A_LOCK})
+    engine = sa.create_engine(parsed, connect_args={"timeout": SECONDS_TO_WAIT_FOR_A_LOCK}, hide_parameters=True)
     sa.event.listen(engine, "connect", _make_durable)
     return engine
 
@@ -126,7 +177,7 @@ def _unanswered(error: Exception) -> StoreError:
     return StoreError(f"the prediction store did not answer: {type(error).__name__}: {bounded(error)}")
 
 
-def _batched(records: Iterable[Mapping[str, Any]], size: int) -> Iterable[tuple[Mapping[str, Any], ...]]:
-    left = iter(records)
-    while some := tuple(itertools.islice(left, size)):
+def _batched(rows: Iterable[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:
+    left = iter(rows)
+    while some := list(itertools.islice(left, size)):
         yield some

@@ -21,10 +21,14 @@ VERBS = (
     "train",
     "create-batch-data",
     "predict",
+    "ship",
+    "prune",
     "bundles",
     "history",
     "promote",
     "rollback",
+    "keygen",
+    "sign",
     "example",
     "contract",
 )
@@ -85,6 +89,38 @@ def test_promote_and_rollback_by_hand(tmp_path: Path) -> None:
     said = succeeded(model(tmp_path, "history"))
     assert "complaints" in said
     assert "by hand" in said
+
+
+def test_an_empty_spool_is_shipped_and_nothing_is_pruned_unless_it_is_said_how_old(tmp_path: Path) -> None:
+    spool = ("--spool-dir", str(tmp_path / "spool"))
+    assert "shipped 0 rows" in succeeded(model(tmp_path, "ship", *spool))
+    assert "--older-than DAYS" in succeeded(model(tmp_path, "prune"))
+    said = succeeded(model(tmp_path, "prune", "--older-than", "30", "--origin", "online"))
+    assert "0 predictions of reggaeton are left" in said
+
+
+def test_a_bundle_is_signed_by_hand_and_only_then_promoted_by_who_has_the_key(tmp_path: Path) -> None:
+    tracks = find("reggaeton").contract
+    first, second = (quick_bundle(tracks, tmp_path / "artifacts", seed=seed) for seed in range(2))
+    said = succeeded(model(tmp_path, "keygen", str(tmp_path / "keys")))
+    assert "keep it secret" in said
+    key = {"MODEL_SIGNING_KEY": str(tmp_path / "keys" / "signing.pem")}
+    refused = model(tmp_path, "promote", first, **key)
+    assert refused.returncode == 5
+    assert "not signed" in refused.stderr
+    assert "set MODEL_SIGNING_KEY" in model(tmp_path, "sign", first).stderr
+    assert f"{first} is signed" in succeeded(model(tmp_path, "sign", first, **key))
+    assert f"{first} is the champion" in succeeded(model(tmp_path, "promote", first, **key))
+    public = str(tmp_path / "keys" / "signing.pub.pem")
+    assert f"{first} is signed" in succeeded(model(tmp_path, "sign", first, "--was", public, **key))
+    assert model(tmp_path, "sign", second, "--was", public, **key).returncode == 5
+
+
+def test_a_bundle_that_its_pipeline_serves_is_listed_with_the_reason(tmp_path: Path) -> None:
+    quick_bundle(find("reggaeton").contract, tmp_path / "artifacts", compiled=False)
+    listed = succeeded(model(tmp_path, "bundles"))
+    assert "served by its pipeline, no compiled form: " in listed
+    assert "KNeighborsClassifier" in listed
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from model import bundle
 from model.contracts import find
 from model.errors import BundleDamaged, BundleError, BundleNotFound
 from model.registry import Registry
+from model.signature import make_pair, read_public_keys, signer
 from model.testing.bundles import quick_bundle, quick_training
 from model.testing.programs import needed_program
 
@@ -72,6 +73,11 @@ def test_promotions_are_audited_and_rolled_back_one_by_one(registry: Registry) -
     assert registry.history()[0]["why"] == f"because {a}"
 
 
+def test_no_more_of_the_champion_file_is_read_than_a_name_takes(registry: Registry) -> None:
+    registry.champion_file.write_text("x" * 10_000)
+    assert registry.champion() == "x" * 200
+
+
 def test_promoting_the_champion_again_changes_nothing(registry: Registry) -> None:
     version = registry.versions()[0]
     registry.promote(version)
@@ -124,6 +130,27 @@ def test_many_promotions_at_once_end_with_one_whole_champion_and_a_chained_audit
     history = registry.history()
     assert history[-1]["version"] == registry.champion()
     assert [entry["before"] for entry in history[1:]] == [entry["version"] for entry in history[:-1]]
+
+
+def test_with_a_key_only_what_it_signed_is_loaded_promoted_or_returned_to(registry: Registry, tmp_path: Path) -> None:
+    private, public = make_pair(tmp_path / "keys")
+    unsigned, signed, other = registry.versions()
+    for version in (signed, other):
+        link = registry.root / version
+        folder = link.resolve()
+        link.unlink()
+        shutil.copytree(folder, link)
+        bundle.sign_folder(link, signer(private))
+    registry.promote(unsigned)
+    trusting = Registry(tmp_path, TRACKS.name, verify_key=read_public_keys(public))
+    with pytest.raises(BundleDamaged, match="not signed"):
+        trusting.load_champion()
+    trusting.promote(signed)
+    assert trusting.load_champion().version == signed
+    with pytest.raises(BundleDamaged, match="not signed"):
+        trusting.rollback()
+    trusting.promote(other)
+    assert trusting.rollback() == signed
 
 
 WRITE_AND_PROMOTE = """

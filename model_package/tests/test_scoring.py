@@ -41,6 +41,17 @@ def test_it_scores_one_row_many_rows_and_none() -> None:
         np.testing.assert_array_equal(scorer.score(np.ones((count, 2))), np.tile([2.0, 11.0], (count, 1)))
 
 
+def test_where_there_are_no_files_in_memory_it_loads_the_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("os.memfd_create")
+    np.testing.assert_array_equal(Scorer(model_of()).score(np.ones((1, 2))), [[2.0, 11.0]])
+
+
+def test_a_word_that_names_other_files_is_found_wherever_it_stands() -> None:
+    for at in (0, (1 << 20) - 4, 1 << 20, (2 << 20) + 1):
+        with pytest.raises(BundleDamaged, match="other files"):
+            Scorer(bytes(at) + b"location" + bytes(100))
+
+
 def test_it_takes_views_that_are_not_contiguous() -> None:
     wide = np.arange(40.0).reshape(5, 8)
     np.testing.assert_array_equal(Scorer(model_of()).score(wide[::2, 1:5:3]), wide[::2, 1:5:3] + [1.0, 10.0])

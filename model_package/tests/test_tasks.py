@@ -10,9 +10,10 @@ import pytest
 
 from model import tasks
 from model.contracts import find
-from model.errors import BundleNotFound, ContractError, DataError, StepOrderError
+from model.errors import BundleNotFound, CannotCompile, ContractError, DataError, StepOrderError, TrainingError
 from model.registry import Registry
 from model.settings import Settings
+from model.signature import make_pair, read_public_keys
 from model.store import Store
 from model.testing import bad_files
 from model.testing.settings import settings_in
@@ -30,7 +31,7 @@ def run(settings: Settings, *steps: str) -> list[tasks.Summary]:
 
 
 def example(name: str, folder: Path, **more: object) -> Settings:
-    settings = settings_in(folder, contract=name, **more)
+    settings = settings_in(folder, **({"contract": name} | more))
     write = find(name).write_example
     assert write is not None
     write(settings.data_dir)
@@ -112,6 +113,37 @@ def test_promote_never_and_always_do_what_they_say(trained: Settings) -> None:
     assert registry.champion() == version
     assert {"who": "ada", "why": "because"}.items() <= registry.history()[-1].items()
     registry.rollback()
+
+
+def test_what_has_no_compiled_form_is_trained_signed_promoted_and_predicts(tmp_path: Path) -> None:
+    private, public = make_pair(tmp_path / "keys")
+    settings = example("diabetes", tmp_path, contract=neighbours(tmp_path), signing_key=str(private))
+    assert run(settings, *TRAINING)[-1]["promoted"]
+    registry = Registry(settings.artifacts_dir, "diabetes", verify_key=read_public_keys(public))
+    assert registry.load_champion().served_by == "pipeline"
+    predicted = run(settings, *BATCH)[-1]
+    assert predicted["rows"] == predicted["added"] > 0
+    with pytest.raises(CannotCompile, match="KNeighborsRegressor"):
+        run(settings.model_copy(update={"require_compiled": True}), "train")
+
+
+def neighbours(folder: Path) -> str:
+    """The diabetes contract with an estimator that has no compiled form."""
+    source = Path(find.__code__.co_filename).with_name("diabetes.py").read_text()
+    path = folder / "neighbours.py"
+    own = "def estimator():\n    from sklearn.neighbors import KNeighborsRegressor\n    return KNeighborsRegressor(7)\n"
+    path.write_text(f"{source}\n\n{own}")
+    return str(path)
+
+
+def test_a_class_of_the_contract_file_cannot_be_served_by_a_pipeline_and_training_says_so(tmp_path: Path) -> None:
+    path = Path(neighbours(tmp_path))
+    own = "\n\nfrom sklearn.neighbors import KNeighborsRegressor\n\n\nclass Mine(KNeighborsRegressor):\n    pass\n"
+    path.write_text(path.read_text().replace("return KNeighborsRegressor(7)", "return Mine(7)") + own)
+    settings = example("diabetes", tmp_path, contract=str(path))
+    with pytest.raises(TrainingError, match="must come from an installed package"):
+        run(settings, *TRAINING)
+    assert not Registry(settings.artifacts_dir, "diabetes").versions()
 
 
 def test_a_named_version_predicts_instead_of_the_champion(trained: Settings) -> None:

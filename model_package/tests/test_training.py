@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.ensemble import AdaBoostClassifier, ExtraTreesClassifier
+from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -40,8 +42,6 @@ def test_another_seed_gives_another_model() -> None:
 
 
 def test_the_files_of_a_bundle_say_the_same_as_the_pipeline(contract: Contract) -> None:
-    import io
-
     trained = quick_training(contract)
     fitted = joblib.load(io.BytesIO(trained.parts["pipeline.joblib"]))
     rows = encode_frame(contract, good_frame(contract, 50, seed=9))
@@ -154,14 +154,35 @@ def test_a_forest_too_large_to_compile_is_refused_with_what_to_do(monkeypatch: p
     tracks = find("reggaeton").contract
     pipeline = unfitted_pipeline(tracks, ExtraTreesClassifier(5, random_state=0))
     with pytest.raises(CannotCompile, match="raise min_samples_leaf"):
-        training.train(tracks, pipeline, parts_of(tracks), QUICK_PLAN, None, lambda _: None)
+        training.train(tracks, pipeline, parts_of(tracks), QUICK_PLAN, None, lambda _: None, require_compiled=True)
 
 
-def test_an_estimator_without_a_compiled_form_is_refused_by_name() -> None:
+def test_an_estimator_without_a_compiled_form_is_refused_by_name_where_one_is_required() -> None:
     tracks = find("reggaeton").contract
-    pipeline = unfitted_pipeline(tracks, AdaBoostClassifier(n_estimators=3))
-    with pytest.raises(CannotCompile, match="AdaBoostClassifier"):
-        training.train(tracks, pipeline, parts_of(tracks), QUICK_PLAN, None, lambda _: None)
+    pipeline = unfitted_pipeline(tracks, KNeighborsClassifier(7))
+    with pytest.raises(CannotCompile, match="KNeighborsClassifier"):
+        training.train(tracks, pipeline, parts_of(tracks), QUICK_PLAN, None, lambda _: None, require_compiled=True)
+
+
+def test_an_estimator_without_a_compiled_form_is_judged_by_its_pipeline_and_says_so() -> None:
+    tracks = find("reggaeton").contract
+    said: list[str] = []
+    pipeline = unfitted_pipeline(tracks, KNeighborsClassifier(7))
+    trained = training.train(tracks, pipeline, parts_of(tracks), QUICK_PLAN, None, said.append)
+    assert "model.onnx" not in trained.parts
+    assert "KNeighborsClassifier" in str(trained.not_compiled)
+    assert any("served by its pipeline, in a process of its own" in line for line in said)
+    assert "Served by the pipeline itself" in trained.parts["card.md"].decode()
+    fitted = joblib.load(io.BytesIO(trained.parts["pipeline.joblib"]))
+    selftest = json.loads(trained.parts["selftest.json"])
+    rows = pd.DataFrame(selftest["rows"], columns=list(tracks.feature_names), dtype=float)
+    assert fitted.predict_proba(rows)[:, 1].tolist() == selftest["scores"]
+
+
+def test_a_compiled_form_is_said_on_the_card() -> None:
+    trained = quick_training(find("reggaeton").contract)
+    assert trained.not_compiled is None
+    assert "Served by its compiled form" in trained.parts["card.md"].decode()
 
 
 def test_an_estimator_that_cannot_be_fitted_is_refused_by_name() -> None:

@@ -10,10 +10,8 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from model.compiled.graph import Columns, Graph, Positions, Step
+from model.compiled.graph import UNKNOWN, Columns, Graph, Positions, Step
 from model.compiled.transformers import TRANSFORMERS
-
-SUPPORTED = ", ".join(sorted(kind.__name__ for kind in (*TRANSFORMERS, Pipeline, ColumnTransformer)))
 
 
 def transform(graph: Graph, columns: Columns, step: Step) -> Columns:
@@ -32,7 +30,7 @@ def transform(graph: Graph, columns: Columns, step: Step) -> Columns:
     if kind is ColumnTransformer:
         return side_by_side(graph, columns, step)
     if kind not in TRANSFORMERS:
-        raise step.refusal(f"supported transformers are {SUPPORTED}, 'passthrough' and 'drop'")
+        raise step.refusal(UNKNOWN)
     return TRANSFORMERS[kind](graph, columns, step)
 
 

@@ -6,7 +6,7 @@ same pipeline always gives the same bytes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -22,6 +22,7 @@ Floats = NDArray[np.float64]
 Positions = NDArray[np.int64]
 
 ROWS = "rows"
+UNKNOWN = "it has no exact form here; docs/contract.md lists what compiles"
 TREES_DOMAIN = "ai.onnx.ml"
 # The first pair in which trees take and give doubles (ai.onnx.ml 5) and what ONNX Runtime 1.32 implements in full.
 OPSET, TREES_OPSET, IR_VERSION = 21, 5, 10
@@ -44,6 +45,14 @@ class Step:
             f"step {bounded(self.name)!r}, a {type(self.estimator).__name__}, cannot be compiled: {reason}"
         )
 
+    def needs_exact(self, columns: Columns) -> None:
+        """Refuse columns that are right up to rounding only: a step that compares would make other answers of it."""
+        if columns.rounded:
+            raise self.refusal(
+                "a step before it is compiled exactly up to rounding only, and trees, bins and codes turn another last "
+                "bit into another answer"
+            )
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:
@@ -60,10 +69,14 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """A double tensor [n, width] by its name, with each column's origin (None: not a number's image, e.g. a flag)."""
+    """A double tensor [n, width] by its name, with each column's origin (None: not a number's image, e.g. a flag).
+
+    rounded: some value may differ from scikit-learn's in its last bits; otherwise every bit is the same.
+    """
 
     name: str
     origins: tuple[Origin | None, ...]
+    rounded: bool = False
 
     @property
     def width(self) -> int:
@@ -76,10 +89,12 @@ class Graph:
     """A growing ONNX graph with one input: `rows`, double [n, width].
 
     `codes` collects the raw features that some step reads as category codes: values between two codes mean nothing.
+    `thresholds` collects, by a column's origin, the values at which some step's answer turns over.
     """
 
     width: int
     codes: set[int] = field(default_factory=set)
+    thresholds: dict[Origin, set[float]] = field(default_factory=dict)
     _nodes: list[NodeProto] = field(default_factory=list)
     _constants: list[TensorProto] = field(default_factory=list)
     _numbers: Iterator[int] = field(default_factory=count)
@@ -101,6 +116,11 @@ class Graph:
         self._constants.append(numpy_helper.from_array(np.array(values, dtype=dtype, order="C"), name))
         return name
 
+    def watch(self, origin: Origin | None, thresholds: Iterable[float]) -> None:
+        """Note values at which the answer turns over: `adversarial_rows` goes there."""
+        if origin and origin.factor:
+            self.thresholds.setdefault(origin, set()).update(thresholds)
+
     def double(self, tensor: str) -> str:
         """`tensor` cast to double."""
         return self.add("Cast", tensor, to=TensorProto.DOUBLE)
@@ -110,7 +130,7 @@ class Graph:
         if np.array_equal(positions, np.arange(columns.width)):
             return columns
         name = self.add("Gather", columns.name, self.constant(positions, np.int64), axis=1)
-        return Columns(name, tuple(columns.origins[position] for position in positions))
+        return Columns(name, tuple(columns.origins[position] for position in positions), columns.rounded)
 
     def beside(self, blocks: list[Columns]) -> Columns:
         """The blocks side by side."""
@@ -118,7 +138,8 @@ class Graph:
         if len(filled) == 1:
             return filled[0]
         name = self.add("Concat", *(block.name for block in filled), axis=1)
-        return Columns(name, tuple(origin for block in filled for origin in block.origins))
+        origins = tuple(origin for block in filled for origin in block.origins)
+        return Columns(name, origins, any(block.rounded for block in filled))
 
     def only_if_any(self, flags: str, build: Callable[[], str], otherwise: str) -> str:
         """What `build` adds to the graph and returns, computed only when some of the boolean `flags` is true."""
@@ -135,7 +156,10 @@ class Graph:
 
     def serialized(self, result: str, output: str, shape: list[str | int]) -> bytes:
         """The checked model as bytes, with `result` named `output` (double, of `shape`)."""
-        self._nodes.append(helper.make_node("Identity", [result], [output], output))
+        if self._nodes and self._nodes[-1].output[0] == result:
+            self._nodes[-1].output[0] = output  # nothing reads what was added last
+        else:
+            self._nodes.append(helper.make_node("Identity", [result], [output], output))
         graph = helper.make_graph(
             self._nodes, "pipeline", [_doubles(ROWS, ["n", self.width])], [_doubles(output, shape)], self._constants
         )

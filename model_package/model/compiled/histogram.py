@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from model.compiled.encoding import known_categories, matches
 from model.compiled.graph import Columns, Floats, Graph, Step
-from model.compiled.links import flat, probabilities
-from model.compiled.transformers import known_categories, matches
-from model.compiled.trees import NO_CHILD, Tree, boosted
+from model.compiled.links import result
+from model.compiled.trees import NO_CHILD, Tree, boosted, watch
 
 CATEGORIES_OF_A_WORD = 32
 # Between an answer's "yes" (1: left) and "no" (2: right).
@@ -46,18 +46,23 @@ def _histogram_tree(nodes: NDArray[Any], order: NDArray[np.int64], target: int) 
     )
 
 
-def histogram_boosting(graph: Graph, columns: Columns, step: Step) -> str:
-    """HistGradientBoosting: compares doubles; missing values go where each node sends them."""
+def histogram_scores(graph: Graph, columns: Columns, step: Step) -> Columns:
+    """HistGradientBoosting before its link: compares doubles; missing values go where each node sends them."""
     fitted = step.estimator
+    step.needs_exact(columns)
     trees, asked = histogram_trees(fitted), columns
     grove = [tree for tree, _ in trees]
+    watch(graph, columns, grove, ignored=[fit.nodes["is_categorical"].astype(np.bool_) for _, fit in trees])
     if fitted.is_categorical_ is not None:
         asked, grove = _with_category_answers(graph, columns, step, trees)
     start = fitted._baseline_prediction[0]  # noqa: SLF001 - nowhere else
-    raw = boosted(graph, asked.name, start, grove)
-    if hasattr(fitted, "classes_"):
-        return probabilities(graph, raw, len(start))
-    return flat(graph, graph.add("Exp", raw) if fitted.loss in {"poisson", "gamma"} else raw)
+    return result(boosted(graph, asked.name, start, grove), len(start), rounded=False)
+
+
+def histogram_regressor(graph: Graph, columns: Columns, step: Step) -> Columns:
+    """HistGradientBoostingRegressor: the raw score, or its exponential for losses of positive values."""
+    raw = histogram_scores(graph, columns, step)
+    return result(graph.add("Exp", raw.name), 1) if step.estimator.loss in {"poisson", "gamma"} else raw
 
 
 def _with_category_answers(
@@ -75,7 +80,7 @@ def _with_category_answers(
     rewired = [_rewired(tree, predictor, questions, columns.width) for tree, predictor in trees]
     if not questions:
         return columns, rewired
-    flags = matches(graph, graph.take(columns, positions), codes)
+    flags = matches(graph, graph.take(columns, positions), codes, step)
     weights = np.column_stack([_answers(question, codes, positions) for question in questions])
     sums = graph.add("MatMul", flags.name, graph.constant(weights))
     unknown = graph.add("Equal", sums, graph.constant(0.0))

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from sklearn.base import is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from model.compiled.composition import in_turn, steps_of
-from model.compiled.estimators import ESTIMATORS
+from model.compiled.composition import steps_of
+from model.compiled.estimators import answer
 from model.compiled.graph import Columns, Graph, Step
 from model.errors import CannotCompile, bounded
 
 PROBABILITIES, VALUES = "probabilities", "values"
-SUPPORTED = ", ".join(sorted(kind.__name__ for kind in ESTIMATORS))
 
 
 def compile_pipeline(pipeline: Pipeline, feature_names: Sequence[str]) -> bytes:
@@ -30,18 +30,15 @@ def compile_pipeline(pipeline: Pipeline, feature_names: Sequence[str]) -> bytes:
     Raises:
         CannotCompile: some step has no exact form here, or the pipeline is unfitted or was fitted on other columns.
     """
-    graph = Graph(len(feature_names))
-    prepared, last = prepare(graph, pipeline, feature_names)
-    if type(last.estimator) not in ESTIMATORS:
-        raise last.refusal(f"supported last steps are {SUPPORTED}")
-    result = ESTIMATORS[type(last.estimator)](graph, prepared, last)
-    if is_classifier(last.estimator):
-        return graph.serialized(result, PROBABILITIES, ["n", len(last.estimator.classes_)])
-    return graph.serialized(result, VALUES, ["n"])
+    graph, answered = build(pipeline, feature_names)
+    if is_classifier(pipeline):
+        return graph.serialized(answered.name, PROBABILITIES, ["n", answered.width])
+    values = graph.add("Squeeze", answered.name, graph.constant([1], np.int64))
+    return graph.serialized(values, VALUES, ["n"])
 
 
-def prepare(graph: Graph, pipeline: Pipeline, feature_names: Sequence[str]) -> tuple[Columns, Step]:
-    """Everything but the last step, added to `graph`: the columns which the last step reads, and that step.
+def build(pipeline: Pipeline, feature_names: Sequence[str]) -> tuple[Graph, Columns]:
+    """The graph of a fitted pipeline, and in it the answer: probabilities [n, classes] or values [n, 1].
 
     Raises:
         CannotCompile: as `compile_pipeline`.
@@ -50,8 +47,8 @@ def prepare(graph: Graph, pipeline: Pipeline, feature_names: Sequence[str]) -> t
     if type(pipeline) is not Pipeline:
         raise whole.refusal("a scikit-learn Pipeline is needed")
     _check_fitted_on(whole, feature_names)
-    *preparing, last = steps_of(whole)
-    return in_turn(graph, graph.rows, preparing), last
+    graph = Graph(len(feature_names))
+    return graph, answer(graph, graph.rows, whole)
 
 
 def _check_fitted_on(whole: Step, feature_names: Sequence[str]) -> None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline
 
-from model.compiled.estimators import split_points
-from model.compiled.graph import Columns, Floats, Graph, Origin
-from model.compiled.pipeline import prepare
+from model.compiled.graph import Floats, Origin
+from model.compiled.pipeline import build
 from model.errors import CannotCompile
 from model.scoring import Scorer
 
@@ -92,12 +91,11 @@ def adversarial_rows(pipeline: Pipeline, rows: Floats, *, count: int, seed: int)
         CannotCompile: the pipeline has no compiled form.
     """
     random = np.random.default_rng(seed)
-    graph = Graph(rows.shape[1])
-    names = list(getattr(pipeline, "feature_names_in_", [str(position) for position in range(graph.width)]))
-    columns, last = prepare(graph, pipeline, names)
-    numbers = _numbers(graph, columns)
+    names = list(getattr(pipeline, "feature_names_in_", [str(position) for position in range(rows.shape[1])]))
+    graph, _ = build(pipeline, names)
+    numbers = sorted(set(range(graph.width)) - graph.codes)
     hard = rows[random.integers(len(rows), size=count)].copy()
-    for position, points in _points(columns, split_points(last.estimator), numbers).items():
+    for position, points in _points(graph.thresholds, numbers).items():
         moved = np.flatnonzero(random.random(count) < MOVED)
         hard[moved, position] = random.choice(points, size=len(moved))
     _jitter(hard, numbers, random)
@@ -106,21 +104,12 @@ def adversarial_rows(pipeline: Pipeline, rows: Floats, *, count: int, seed: int)
     return hard
 
 
-def _numbers(graph: Graph, columns: Columns) -> list[int]:
-    """The features that reach the last step as numbers and are nowhere read as codes."""
-    return sorted({origin.position for origin in columns.origins if origin} - graph.codes)
-
-
-def _points(columns: Columns, splits: Iterable[tuple[int, float]], numbers: Sequence[int]) -> dict[int, Floats]:
+def _points(thresholds: Mapping[Origin, set[float]], numbers: Sequence[int]) -> dict[int, Floats]:
     """For each feature the values that land on and around the thresholds of its columns."""
-    thresholds: dict[Origin, set[float]] = {}
-    for column, threshold in splits:
-        origin = columns.origins[column]
-        if origin and origin.position in numbers and origin.factor:
-            thresholds.setdefault(origin, set()).add(threshold)
     found: dict[int, list[Floats]] = {}
     for origin, values in thresholds.items():
-        found.setdefault(origin.position, []).append(_raw_values(origin, np.sort(list(values))))
+        if origin.position in numbers:
+            found.setdefault(origin.position, []).append(_raw_values(origin, np.sort(list(values))))
     return {position: np.concatenate(parts) for position, parts in found.items()}
 
 

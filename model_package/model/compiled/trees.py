@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
-from model.compiled.graph import TREES_DOMAIN, Floats, Graph, Positions
+from model.compiled.graph import TREES_DOMAIN, Columns, Floats, Graph, Positions
 from model.errors import CannotCompile
 
 NO_CHILD = -1
@@ -68,8 +68,11 @@ def constant(value: float, target: int = 0) -> Tree:
     return Tree(nothing, np.zeros(2), child, child, np.zeros(2, dtype=np.bool_), np.array([0.0, value]), target)
 
 
-def ensemble(graph: Graph, columns: str, trees: Sequence[Tree], targets: int) -> str:
-    """The sum over `trees` of the leaves that a row falls into: [n, targets] from [n, width].
+def ensemble(graph: Graph, columns: str, trees: Sequence[Tree], targets: int, dtype: type = np.float64) -> str:
+    """The sum over `trees` of the leaves that a row falls into: [n, targets] from [n, width], both of `dtype`.
+
+    In float32 that is exact when the columns are float32 and the leaves small whole numbers: thresholds are rounded
+    down, and a float32 is at most a number exactly when it is at most the float32 next below that number.
 
     Raises:
         CannotCompile: there are more than `MOST_NODES` nodes.
@@ -84,6 +87,8 @@ def ensemble(graph: Graph, columns: str, trees: Sequence[Tree], targets: int) ->
     leaves = np.cumsum([0, *(np.count_nonzero(tree.is_leaf) for tree in planted)])[:-1]
     parts = [_attributes(*part) for part in zip(planted, inner, leaves, strict=True)]
     joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    joined["nodes_splits"] = _rounded_down(joined["nodes_splits"], dtype)
+    joined["leaf_weights"] = joined["leaf_weights"].astype(dtype)
     tensors = {name: numpy_helper.from_array(joined.pop(name)) for name in TENSORS}
     return graph.add(
         "TreeEnsemble",
@@ -98,10 +103,27 @@ def ensemble(graph: Graph, columns: str, trees: Sequence[Tree], targets: int) ->
     )
 
 
+def _rounded_down(thresholds: Floats, dtype: type) -> NDArray[Any]:
+    rounded: NDArray[Any] = thresholds.astype(dtype)
+    return np.where(rounded > thresholds, np.nextafter(rounded, dtype(-np.inf)), rounded)
+
+
 def boosted(graph: Graph, columns: str, start: Floats, trees: Sequence[Tree]) -> str:
     """Raw scores [n, targets] of boosting: the start [targets] first, then the trees in turn."""
     first = [constant(float(value), target) for target, value in enumerate(start)]
     return ensemble(graph, columns, [*first, *trees], len(start))
+
+
+def watch(graph: Graph, columns: Columns, trees: Sequence[Tree], *, ignored: Sequence[NDArray[np.bool_]] = ()) -> None:
+    """Note the thresholds of the trees' splits, but for the `ignored` nodes, by the columns that they compare."""
+    chosen = [~tree.is_leaf & np.isfinite(tree.threshold) for tree in trees]
+    if ignored:
+        chosen = [kept & ~nodes for kept, nodes in zip(chosen, ignored, strict=True)]
+    pairs = list(zip(trees, chosen, strict=True))
+    features = np.concatenate([tree.feature[kept] for tree, kept in pairs])
+    thresholds = np.concatenate([tree.threshold[kept] for tree, kept in pairs])
+    for feature in np.unique(features):
+        graph.watch(columns.origins[feature], np.unique(thresholds[features == feature]).tolist())
 
 
 def _attributes(tree: Tree, first_inner: int, first_leaf: int) -> dict[str, NDArray[Any]]:

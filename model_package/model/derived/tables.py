@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from model.contract import Category, Column, Contract, Integer, Number, Target, Timestamp
 
+LONGEST_REQUEST_ID = 200
 LONGEST_NAME = 63  # PostgreSQL cuts longer identifiers silently
 
 
@@ -21,6 +22,7 @@ def predictions(contract: Contract, metadata: sa.MetaData) -> sa.Table:
 
     prediction_id: says the same for the same row, version and origin, so that writing twice adds nothing.
     label, score: the answer; the score is P(positive), the largest class probability, or the value itself.
+    latency_ms, request_id: of the request that an online prediction was asked by; NULL in a batch.
     """
     return sa.Table(
         identifier(f"predictions_{contract.name}"),
@@ -33,6 +35,8 @@ def predictions(contract: Contract, metadata: sa.MetaData) -> sa.Table:
         sa.Column("key", sa.String(200), nullable=True, index=True),
         sa.Column("label", _label_type(contract.target), nullable=False),
         sa.Column("score", sa.Double, nullable=False),
+        sa.Column("latency_ms", sa.Double, nullable=True),
+        sa.Column("request_id", sa.String(LONGEST_REQUEST_ID), nullable=True),
         *(sa.Column(input_name(column), _sql_type(column), nullable=True) for column in contract.columns),
     )
 

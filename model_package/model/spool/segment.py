@@ -15,6 +15,7 @@ import fcntl
 import os
 import secrets
 import sqlite3
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,11 +31,13 @@ FOLDER_MODE: Final = 0o770
 # Measured: larger pages make small commits dearer and spare large ones nothing.
 PAGE_BYTES: Final = 4096
 FRAME_BYTES: Final = PAGE_BYTES + 24
-_ZEROS: Final = bytes(1024 * 1024)
+# Room is written out by pieces that are small enough not to hold up a commit that wants the disk meanwhile.
+_ZEROS: Final = bytes(256 * 1024)
+_SECONDS_BETWEEN_PIECES: Final = 0.003
 
 _TABLES: Final = """
-CREATE TABLE contracts (fingerprint TEXT PRIMARY KEY, json TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE groups (sequence INTEGER PRIMARY KEY, body BLOB NOT NULL);
+CREATE TABLE contracts (id INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL UNIQUE, json TEXT NOT NULL);
+CREATE TABLE groups (sequence INTEGER PRIMARY KEY, contract INTEGER NOT NULL REFERENCES contracts, body BLOB NOT NULL);
 """
 
 
@@ -61,11 +64,25 @@ def log_of(segment: Path) -> Path:
     return segment.with_name(f"{segment.name}-wal")
 
 
+def temporary_of(path: Path) -> Path:
+    """Where a file's next content is written before it takes its place."""
+    return path.with_name(f".{path.name}")
+
+
 def remove(segment: Path) -> None:
     """Delete a segment and what stands beside it; its lock last, so that a rest of it is found again."""
-    for path in (log_of(segment), segment.with_name(f"{segment.name}-shm"), segment, position_of(segment)):
+    position = position_of(segment)
+    shared = segment.with_name(f"{segment.name}-shm")
+    for path in (log_of(segment), shared, segment, temporary_of(position), position, lock_of(segment)):
         path.unlink(missing_ok=True)
-    lock_of(segment).unlink(missing_ok=True)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, durably, unless it is there: what is committed inside must not hang from an entry that is lost."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    for path in missing:
+        flush_folder(path.parent)
 
 
 def flush_folder(folder: Path) -> None:
@@ -77,21 +94,30 @@ def flush_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def lock(path: Path) -> int | None:
-    """Lock a file that is made when missing; returns its descriptor, or None when somebody else holds it."""
+def lock(path: Path) -> int:
+    """Lock a file, which is made when missing, once it is free; returns the descriptor that holds it."""
+    return _locked(path, fcntl.LOCK_EX)
+
+
+def lock_if_free(path: Path) -> int | None:
+    """Lock a file as `lock` does, unless somebody holds it."""
+    try:
+        return _locked(path, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return None
+
+
+def _locked(path: Path, how: int) -> int:
     while True:
         descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, MODE)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Whoever removes a segment holds its lock: what was just locked may be a file that is no more.
-            if os.fstat(descriptor).st_nlink:
-                return descriptor
-        except BlockingIOError:
-            os.close(descriptor)
-            return None
+            fcntl.flock(descriptor, how)
         except OSError:
             os.close(descriptor)
             raise
+        # Whoever removes a segment holds its lock: what was just locked may be a file that is no more.
+        if os.fstat(descriptor).st_nlink:
+            return descriptor
         os.close(descriptor)
 
 
@@ -100,10 +126,11 @@ def lock(path: Path) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A segment that this process writes: its file, SQLite's connection, and the lock that says so."""
+    """A segment that this process writes: its file, SQLite's connection, its log's room, and the lock that says so."""
 
     path: Path
     connection: sqlite3.Connection
+    room_bytes: int
     locked: int
 
     def unlock(self) -> None:
@@ -111,27 +138,30 @@ class Segment:
         os.close(self.locked)
 
 
-def begin(folder: Path, room_bytes: int, *, durable: bool, pause_seconds: float = 0.0) -> Segment:
+def begin(folder: Path, room_bytes: int, *, durable: bool, hurry: threading.Event | None = None) -> Segment:
     """A new segment, durable with its folder, whose log has `room_bytes` written out already.
 
     A commit into such room costs half as much time as one that makes the file longer: no metadata to flush.
-    pause_seconds: between its mebibytes, for a segment that is made while another one is in use.
+    hurry: given when another segment is in use meanwhile. Then there is a pause after each piece, until it is set:
+    what room has not been written out by then is left out.
 
     Raises OSError and sqlite3.Error, and leaves nothing behind then.
     """
     path = folder / f"{time.time_ns():019d}-{secrets.token_hex(4)}{SUFFIX}"
     locked = lock(lock_of(path))
-    if locked is None:  # pragma: no cover - the name has just been drawn
-        raise FileExistsError(path)
     try:
         connection = _create(path, durable=durable)
-        _write_out(log_of(path), room_bytes, pause_seconds)
-        flush_folder(folder)
+        try:
+            _write_out(log_of(path), room_bytes, hurry)
+            flush_folder(folder)
+        except OSError:
+            connection.close()
+            raise
     except (OSError, sqlite3.Error):
-        remove(path)
         os.close(locked)
+        remove(path)
         raise
-    return Segment(path, connection, locked)
+    return Segment(path, connection, room_bytes, locked)
 
 
 def discard(segment: Segment) -> None:
@@ -162,13 +192,16 @@ def _create(path: Path, *, durable: bool) -> sqlite3.Connection:
     return connection
 
 
-def _write_out(log: Path, room_bytes: int, pause_seconds: float) -> None:
+def _write_out(log: Path, room_bytes: int, hurry: threading.Event | None) -> None:
     # Frames are valid by their salt and checksum: SQLite takes zeros behind the last one for its log's end.
     with log.open("ab", buffering=0) as file:
         for _ in range(0, room_bytes, len(_ZEROS)):
             file.write(_ZEROS)
-            os.fdatasync(file.fileno())
-            time.sleep(pause_seconds)
+            if hurry is not None:
+                os.fdatasync(file.fileno())
+                if hurry.wait(_SECONDS_BETWEEN_PIECES):
+                    break
+        os.fdatasync(file.fileno())
     os.utime(log, ns=(0, 0))  # nothing is waiting in it yet: see `backlog`
 
 

@@ -28,20 +28,20 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SEGMENT_BYTES: Final = 32 * 1024 * 1024
+SEGMENT_BYTES: Final = 64 * 1024 * 1024
 MOST_BYTES: Final = 4 * 1024 * 1024 * 1024
 
+# The first segment of a process is a small one, so that the process is up soon.
+FIRST_BYTES: Final = 8 * 1024 * 1024
 # A shipper can delete a segment only when its writer has left it: even a quiet one is left after this long.
 SECONDS_OF_A_SEGMENT: Final = 3600.0
 # How often the folder is looked at, for its bound and the segment's age.
 SECONDS_BETWEEN_LOOKS: Final = 1.0
 # Left segments that are kept open: closing one copies its log, which is a waste when it is about to be deleted.
 LEFT_OPEN: Final = 2
-# Between the mebibytes of a segment that is made while another one is written to.
-SECONDS_OF_A_PAUSE: Final = 0.005
 
-_ADD: Final = "INSERT INTO groups (body) VALUES (?)"
-_ADD_CONTRACT: Final = "INSERT OR IGNORE INTO contracts VALUES (?, ?)"
+_ADD: Final = "INSERT INTO groups (contract, body) VALUES (?, ?)"
+_ADD_CONTRACT: Final = "INSERT INTO contracts VALUES (?, ?, ?)"
 
 
 class SpoolWriter:
@@ -74,9 +74,10 @@ class SpoolWriter:
         self._segment: files.Segment | None = None
         self._spare: files.Segment | None = None
         self._helper: threading.Thread | None = None
+        self._hurry = threading.Event()
         try:
-            folder.mkdir(mode=files.FOLDER_MODE, parents=True, exist_ok=True)
-            self._take(files.begin(folder, segment_bytes, durable=durable))
+            files.make_folder(folder)
+            self._take(files.begin(folder, min(segment_bytes, FIRST_BYTES), durable=durable))
         except (OSError, sqlite3.Error) as error:
             raise StoreError(f"the spool {folder} cannot be written to: {bounded(error)}") from error
 
@@ -85,12 +86,13 @@ class SpoolWriter:
 
         Raises:
             SpoolFull: the folder holds as much as it may. Nothing was kept; a later commit may succeed.
-            SpoolBroken: the commit failed, now or earlier. Make another SpoolWriter.
+            SpoolBroken: the commit failed, now or earlier. Close this writer, and make another one.
         """
         self._make_room(len(group))
         try:
-            if contract.fingerprint in self._contracts:
-                self._execute(_ADD, (group,))
+            known = self._contracts.get(contract.fingerprint)
+            if known is not None:
+                self._execute(_ADD, (known, group))
             else:
                 self._add_with_contract(contract, group)
         except sqlite3.Error as error:
@@ -102,8 +104,7 @@ class SpoolWriter:
 
     def close(self) -> None:
         """Leave every segment to the shipper. Nothing is lost without it: a kill leaves them as well."""
-        if self._helper is not None:
-            self._helper.join()
+        self._wait_for_helper()
         self._useless = self._useless or "has been closed"
         unused = [self._spare, self._segment if not self._contracts else None]
         for segment in unused:
@@ -115,11 +116,12 @@ class SpoolWriter:
         self._close_left(0)
 
     def _add_with_contract(self, contract: Contract, group: bytes) -> None:
+        new = len(self._contracts) + 1
         self._execute("BEGIN IMMEDIATE")
-        self._execute(_ADD_CONTRACT, (contract.fingerprint, contract.to_json()))
-        self._execute(_ADD, (group,))
+        self._execute(_ADD_CONTRACT, (new, contract.fingerprint, contract.to_json()))
+        self._execute(_ADD, (new, group))
         self._execute("COMMIT")
-        self._contracts.add(contract.fingerprint)
+        self._contracts[contract.fingerprint] = new
 
     def _break(self, what: str) -> SpoolBroken:
         self._useless = what
@@ -130,10 +132,11 @@ class SpoolWriter:
     def _take(self, segment: files.Segment) -> None:
         self._segment = segment
         self._execute = segment.connection.cursor().execute
-        self._contracts: set[str] = set()
-        self._room = self._segment_bytes
+        self._contracts: dict[str, int] = {}
+        self._room = segment.room_bytes
         self._leave_at = time.monotonic() + SECONDS_OF_A_SEGMENT
         self._helper = None
+        self._hurry.clear()
 
     def _make_room(self, size: int) -> None:
         """See to it that there is a segment with room for `size` bytes more. Nearly always a few comparisons."""
@@ -144,11 +147,11 @@ class SpoolWriter:
             self._look(now)
         if self._full:
             raise SpoolFull(f"the spool {self.folder} holds {self._most_bytes:,} bytes: is `python -m model ship` up?")
-        # A commit writes its own pages, the page of the one before it, and the file's first.
-        self._room -= size + size // 128 + 3 * files.FRAME_BYTES
+        # A commit writes its own pages and, more often than not, the first page and the one before its own.
+        self._room -= size + size // 128 + 2 * files.FRAME_BYTES
         if self._room < 0 or now >= self._leave_at or self._segment is None:
             self._move_on()
-        elif self._room < self._segment_bytes // 2 and self._helper is None:
+        elif self._helper is None and self._room < self._segment.room_bytes * 3 // 4:
             self._helper = threading.Thread(target=self._prepare, name="spool", daemon=True)
             self._helper.start()
 
@@ -167,11 +170,12 @@ class SpoolWriter:
     def _move_on(self) -> None:
         """Leave the segment in use for the spare one, or for one that is made now."""
         try:
-            if self._spare is None and self._helper is not None:
-                self._helper.join()
+            if self._spare is None:
+                self._wait_for_helper()
             spare, self._spare = self._spare, None
             self._leave()
             self._take(spare or files.begin(self.folder, self._segment_bytes, durable=self._durable))
+            self._look_at = 0.0  # a segment's room is the most that the folder grows between two looks
         except (OSError, sqlite3.Error) as error:
             raise self._break(f"got no new segment: {bounded(error)}") from error
 
@@ -185,12 +189,15 @@ class SpoolWriter:
     def _prepare(self) -> None:
         """In a thread of its own: the next segment, and an end to those that were left some time ago."""
         try:
-            self._spare = files.begin(
-                self.folder, self._segment_bytes, durable=self._durable, pause_seconds=SECONDS_OF_A_PAUSE
-            )
+            self._spare = files.begin(self.folder, self._segment_bytes, durable=self._durable, hurry=self._hurry)
         except (OSError, sqlite3.Error) as error:
             log.warning("no spare segment", extra={"reason": bounded(error)})
         self._close_left(LEFT_OPEN)
+
+    def _wait_for_helper(self) -> None:
+        if self._helper is not None:
+            self._hurry.set()
+            self._helper.join()
 
     def _close_left(self, most: int) -> None:
         while len(self._left) > most:

@@ -8,8 +8,11 @@ from model.contract import Contract
 from model.derived.docs import columns_table
 
 
-def card(contract: Contract, metrics: dict[str, Any]) -> str:
-    """Markdown: what is predicted, from which columns, how well, and what to be careful with."""
+def card(contract: Contract, metrics: dict[str, Any], not_compiled: str | None = None) -> str:
+    """Markdown: what is predicted, from which columns, how well, and what to be careful with.
+
+    not_compiled: why the pipeline itself serves; None when its compiled form does.
+    """
     rows = metrics["rows"]
     sections = [
         f"# {contract.name}",
@@ -19,6 +22,7 @@ def card(contract: Contract, metrics: dict[str, Any]) -> str:
             f"{rows['holdout']} held-out rows that were drawn before anything was fitted (split: {contract.split.by})."
         ),
         _threshold(metrics),
+        _served(not_compiled),
         "## How good it is",
         measures_table(metrics),
         "## Columns",
@@ -36,6 +40,12 @@ def _threshold(metrics: dict[str, Any]) -> str:
     if metrics["threshold"] is None:
         return ""
     return f"The positive class is answered from a probability of {metrics['threshold']:.4f}, chosen inside the folds."
+
+
+def _served(not_compiled: str | None) -> str:
+    if not_compiled is None:
+        return "Served by its compiled form, which was proven to answer as the pipeline does."
+    return f"Served by the pipeline itself, in a process of its own: there is no compiled form ({not_compiled})."
 
 
 def measures_table(metrics: dict[str, Any]) -> str:

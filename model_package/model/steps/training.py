@@ -21,6 +21,8 @@ from model.contract import Contract, Task
 from model.decision import Predictions, decide
 from model.derived.encoding import Floats
 from model.derived.frame import encode_frame, target_codes
+from model.errors import CannotCompile, bounded
+from model.pipeline_worker import answer
 from model.scoring import Scorer
 from model.steps import evaluation
 from model.steps.card import card
@@ -33,6 +35,7 @@ SELFTEST_ROWS = 32
 PROOF_ROWS = 20_000
 ONE_THREAD_CELLS = 2_000_000
 PROMOTE_CONFIDENCE = 0.95
+MOST_REASON = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +43,14 @@ class Trained:
     """What training gives: the bundle's files, the threshold, the figures, and whether it beats the champion.
 
     comparison: `evaluation.gain` over the champion on the same hold-out; None when there is no champion.
+    not_compiled: why there is no compiled form, so that the pipeline itself has to serve; None when there is one.
     """
 
     parts: dict[str, bytes]
     threshold: float | None
     metrics: dict[str, Any]
     comparison: dict[str, float | str] | None
+    not_compiled: str | None
 
     @property
     def is_better(self) -> bool:
@@ -60,6 +65,8 @@ def train(
     plan: Plan,
     champion: Callable[[Floats], evaluation.Answers] | None,
     report: Report,
+    *,
+    require_compiled: bool = False,
 ) -> Trained:
     """Fit on the training part, choose the threshold inside its folds, evaluate once on the hold-out, and compile.
 
@@ -68,13 +75,14 @@ def train(
 
     parts: the typed training and hold-out frames.
     champion: answers encoded rows as the serving model does; None when there is none.
+    require_compiled: refuse what has no exact compiled form, instead of leaving it to be served by the pipeline.
 
     Raises:
         TrainingError: the estimator cannot be fitted.
-        CannotCompile: the fitted pipeline has no exact compiled form.
+        CannotCompile: the fitted pipeline has no exact compiled form, and one is required.
     """
     with threadpool_limits(1 if parts[0].size < ONE_THREAD_CELLS else None):
-        return _train(contract, pipeline, parts, plan, champion, report)
+        return _train(contract, pipeline, parts, plan, champion, report, require_compiled=require_compiled)
 
 
 def _train(
@@ -84,6 +92,8 @@ def _train(
     plan: Plan,
     champion: Callable[[Floats], evaluation.Answers] | None,
     report: Report,
+    *,
+    require_compiled: bool,
 ) -> Trained:
     train_part, holdout = parts
     task = contract.target.task
@@ -92,23 +102,24 @@ def _train(
     threshold = choose_threshold(task, folds)
     report(f"fitting on {len(train_part)} rows")
     fitted = fit(pipeline, encode_frame(contract, train_part), target_codes(contract, train_part))
-    model = _compile(contract, fitted, train_part, plan.seed, report)
+    model, not_compiled = _compile(contract, fitted, train_part, plan.seed, report, required=require_compiled)
     rows = encode_frame(contract, holdout).to_numpy()
-    ours = evaluation.Answers(Scorer(model).score(rows), threshold)
+    ours = evaluation.Answers(Scorer(model).score(rows) if model else answer(fitted, rows), threshold)
     report(f"evaluating on the {len(holdout)} held-out rows, {plan.bootstrap_samples} resamples")
     metrics = _metrics(contract, (train_part, holdout), folds, ours, plan)
     answered = decide(contract, threshold, ours.output)
     files = {
         "pipeline.joblib": _stored(fitted),
-        "model.onnx": model,
+        **({"model.onnx": model} if model else {}),
         "contract.json": contract.to_json().encode(),
         "metrics.json": _json(metrics),
         "selftest.json": _selftest(rows, answered),
         "reference.json": _json(reference(contract, train_part, folds.scores(contract))),
         **pictures(contract, truth, ours, folds.output),
     }
-    files["card.md"] = card(contract, metrics).encode()
-    return Trained(files, threshold, metrics, champion and _gain(task, truth, ours, champion(rows), plan))
+    files["card.md"] = card(contract, metrics, not_compiled).encode()
+    comparison = champion and _gain(task, truth, ours, champion(rows), plan)
+    return Trained(files, threshold, metrics, comparison, not_compiled)
 
 
 def _gain(
@@ -117,10 +128,24 @@ def _gain(
     return evaluation.gain(task, truth, ours, theirs, samples=plan.bootstrap_samples, seed=plan.seed)
 
 
-def _compile(contract: Contract, fitted: Pipeline, frame: pd.DataFrame, seed: int, report: Report) -> bytes:
+def _compile(
+    contract: Contract, fitted: Pipeline, frame: pd.DataFrame, seed: int, report: Report, *, required: bool
+) -> tuple[bytes | None, str | None]:
+    """The compiled form, or why there is none."""
     report("compiling, and proving that the compiled form answers as the pipeline does")
+    try:
+        return _proven(contract, fitted, encode_frame(contract, frame).to_numpy(), seed), None
+    except CannotCompile as refusal:
+        if required:
+            raise
+        reason = bounded(refusal, MOST_REASON)
+        report(f"no compiled form: {reason}")
+        report("it will be served by its pipeline, in a process of its own: milliseconds a row instead of microseconds")
+        return None, reason
+
+
+def _proven(contract: Contract, fitted: Pipeline, rows: Floats, seed: int) -> bytes:
     model: bytes = compile_pipeline(fitted, contract.feature_names)
-    rows = encode_frame(contract, frame).to_numpy()
     hard = adversarial_rows(fitted, rows, count=PROOF_ROWS, seed=seed)
     prove_equal(fitted, model, np.vstack([rows, hard]), contract.feature_names)
     return model

@@ -2,6 +2,7 @@
 
 training   validate -> collect -> preprocess -> train
 batch      validate_batch -> collect_batch -> create_batch_data -> predict
+upkeep     ship, prune: no steps of a pipeline, and at any time
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from model.settings import Settings
-from model.tasks import batch, files, training
+from model.tasks import batch, files, prune, ship, training
 from model.tasks.job import Job, Report, Summary
 
-__all__ = ["STEPS", "TASKS", "Job", "Report", "Summary", "run"]
+__all__ = ["STEPS", "TASKS", "UPKEEP", "Job", "Report", "Summary", "run"]
 
 TASKS: dict[str, Callable[[Job], Summary]] = {
     "validate": files.validate,
@@ -25,8 +26,9 @@ TASKS: dict[str, Callable[[Job], Summary]] = {
     "predict": batch.predict,
 }
 STEPS = tuple(TASKS)
+UPKEEP: dict[str, Callable[[Job], Summary]] = {"ship": ship.ship, "prune": prune.prune}
 
 
 def run(step: str, settings: Settings, report: Report = print) -> Summary:
     """Run one verb; returns a small summary. Raises a ModelError, or KeyError for an unknown verb."""
-    return TASKS[step](Job(settings, report))
+    return (TASKS | UPKEEP)[step](Job(settings, report))

@@ -6,6 +6,7 @@ import getpass
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from model.assets import Assets
@@ -13,6 +14,7 @@ from model.contract import Contract
 from model.contracts import Problem, find
 from model.registry import Registry
 from model.settings import Settings
+from model.signature import public_half
 
 Report = Callable[[str], None]
 Summary = dict[str, Any]
@@ -42,8 +44,11 @@ class Job:
 
     @property
     def registry(self) -> Registry:
-        """The contract's bundles."""
-        return Registry(self.settings.artifacts_dir, self.contract.name)
+        """The contract's bundles; who has the key that signs them loads none that it has not signed."""
+        key = self.settings.signing_key
+        return Registry(
+            self.settings.artifacts_dir, self.contract.name, verify_key=public_half(Path(key)) if key else None
+        )
 
     @property
     def who(self) -> str:

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 import model
 from model import assets, bundle
 from model.bundle import Bundle
+from model.errors import BundleDamaged, TrainingError, bounded
+from model.pipeline_process import PipelineProcess
+from model.signature import signer
 from model.tasks.job import Job, Summary
 
 if TYPE_CHECKING:
@@ -56,23 +59,43 @@ def train(job: Job) -> Summary:
         plan,
         _answers(champion) if champion else None,
         job.report,
+        require_compiled=settings.require_compiled,
     )
+    _check_servable(job, trained)
     facts = bundle.Facts(
         threshold=trained.threshold,
         seed=plan.seed,
         data=step.data_fingerprint(*parts),
         code=code_fingerprint(),
         libraries=_libraries(),
+        served_by="compiled" if trained.not_compiled is None else "pipeline",
+        not_compiled=trained.not_compiled,
         parent=champion.version if champion else None,
         comparison=trained.comparison,
     )
-    version = bundle.write(job.registry.root, trained.parts, job.contract, facts)
-    job.report(f"bundle {version} stands in {job.registry.root / version}")
+    sign = signer(Path(settings.signing_key)) if settings.signing_key else None
+    version = bundle.write(job.registry.root, trained.parts, job.contract, facts, sign=sign)
+    signed = f", signed with {settings.signing_key}" if sign else ""
+    job.report(f"bundle {version} stands in {job.registry.root / version}{signed}")
     if trained.comparison:
         job.report(_against(champion, trained.comparison))
     promoted = _promote(job, version, trained)
     chief = trained.metrics["primary"]
     return {"version": version, "promoted": promoted, chief: trained.metrics["holdout"][chief]["value"]}
+
+
+def _check_servable(job: Job, trained: Trained) -> None:
+    """A pipeline that has to serve itself must be readable by the process that will: better known now than then."""
+    if trained.not_compiled is None:
+        return
+    job.report("starting the process that would serve it")
+    try:
+        PipelineProcess(trained.parts["pipeline.joblib"], len(job.contract.feature_names)).close()
+    except BundleDamaged as error:
+        raise TrainingError(
+            f"the estimator has no compiled form ({trained.not_compiled}), and its pipeline cannot be served: "
+            f"{bounded(error)}. Classes of your own must come from an installed package, not from the contract file"
+        ) from error
 
 
 def _champion(job: Job) -> Bundle | None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from importlib import metadata
 from pathlib import Path
 
 import pandas as pd
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
 from model import bundle
 from model.contract import Contract
 from model.derived import frame
 from model.registry import Registry
+from model.signature import signer
 from model.steps import folds, training
 from model.steps.pipeline import unfitted_pipeline
 from model.testing.good_rows import good_rows
@@ -26,21 +29,43 @@ def good_frame(contract: Contract, count: int, seed: int = 0) -> pd.DataFrame:
     return pd.DataFrame(good_rows(contract, count, seed)).astype(kinds)
 
 
-def quick_training(contract: Contract, seed: int = 0) -> training.Trained:
-    """Train twelve trees on random rows that keep the contract."""
-    kind = ExtraTreesRegressor if contract.target.task == "regression" else ExtraTreesClassifier
-    pipeline = unfitted_pipeline(contract, kind(n_estimators=12, min_samples_leaf=3, random_state=seed))
+def quick_training(contract: Contract, seed: int = 0, *, compiled: bool = True) -> training.Trained:
+    """Train twelve trees (or neighbours, which have no compiled form) on random rows that keep the contract."""
+    pipeline = unfitted_pipeline(contract, _estimator(contract, seed, compiled=compiled))
     rows = good_frame(contract, ROWS, seed)
     parts = (rows.iloc[: ROWS * 3 // 4].reset_index(drop=True), rows.iloc[ROWS * 3 // 4 :].reset_index(drop=True))
     return training.train(contract, pipeline, parts, QUICK_PLAN, None, lambda _: None)
 
 
-def quick_bundle(contract: Contract, artifacts_dir: Path, *, seed: int = 0) -> str:
-    """Train, write and promote a small bundle below `artifacts_dir`; returns its version."""
-    trained = quick_training(contract, seed)
+def _estimator(contract: Contract, seed: int, *, compiled: bool) -> object:
+    regression = contract.target.task == "regression"
+    if not compiled:
+        return (KNeighborsRegressor if regression else KNeighborsClassifier)(n_neighbors=7)
+    kind = ExtraTreesRegressor if regression else ExtraTreesClassifier
+    return kind(n_estimators=12, min_samples_leaf=3, random_state=seed)
+
+
+def quick_facts(trained: training.Trained, seed: int = 0) -> bundle.Facts:
+    """Facts that fit, with fingerprints of nothing."""
     nothing = "0" * 64
-    facts = bundle.Facts(threshold=trained.threshold, seed=seed, data=nothing, code=nothing, libraries={})
+    return bundle.Facts(
+        threshold=trained.threshold,
+        seed=seed,
+        data=nothing,
+        code=nothing,
+        libraries={"scikit-learn": metadata.version("scikit-learn")},
+        served_by="pipeline" if trained.not_compiled else "compiled",
+        not_compiled=trained.not_compiled,
+    )
+
+
+def quick_bundle(
+    contract: Contract, artifacts_dir: Path, *, seed: int = 0, compiled: bool = True, key: Path | None = None
+) -> str:
+    """Train, write (signed with the private `key`, if any) and promote a small bundle; returns its version."""
+    trained = quick_training(contract, seed, compiled=compiled)
     registry = Registry(artifacts_dir, contract.name)
-    version = bundle.write(registry.root, trained.parts, contract, facts)
+    sign = signer(key) if key else None
+    version = bundle.write(registry.root, trained.parts, contract, quick_facts(trained, seed), sign=sign)
     registry.promote(version, who="tests", why=f"seed {seed}")
     return version

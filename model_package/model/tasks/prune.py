@@ -1,0 +1,25 @@
+"""The verb that forgets: prune."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from model.store import Store
+from model.tasks.job import Job, Summary
+
+
+def prune(job: Job) -> Summary:
+    """Delete the contract's predictions that are older than `keep_days`, some thousands a transaction."""
+    settings = job.settings
+    if not settings.keep_days:
+        job.report("nothing is deleted: say how old with --older-than DAYS or MODEL_KEEP_DAYS")
+        return {"deleted": 0}
+    before = datetime.now(UTC) - timedelta(days=settings.keep_days)
+    deleted = 0
+    with Store(settings.database_url.get_secret_value(), job.contract) as store:
+        for some in store.prune(before, settings.prune_origin or None):
+            deleted += some
+            job.report(f"deleted {deleted} predictions made before {before:%Y-%m-%d %H:%M} UTC")
+        left = store.count()
+    job.report(f"{left} predictions of {job.contract.name} are left")
+    return {"deleted": deleted, "left": left}
