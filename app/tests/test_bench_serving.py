@@ -293,6 +293,23 @@ def test_a_real_server_is_driven_by_both_loops_and_stopped(place: Place, monkeyp
 
 
 @pytest.mark.services
+def test_a_part_of_the_table_is_written_beside_it_and_not_over_it(
+    work: Workload, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    needed_program("wrk")
+    monkeypatch.setattr(machine, "cores", lambda: machine.Cores(0, 0))
+    monkeypatch.setattr(command, "CACHE", tmp_path)
+    monkeypatch.setattr(command, "prepare", lambda *_: work)  # what is asked needs no training here
+    before = command.RESULTS.read_bytes() if command.RESULTS.exists() else None
+    assert command.main(f"--quick --only hello-asgi --repeats 1 --port {place.port}".split()) == 0
+    told = json.loads((tmp_path / "serving.json").read_bytes())
+    assert set(told["ratios"]) == set(figures.GOALS)
+    assert [loop["connections"] for loop in told["contenders"]["hello-asgi"]["closed"]] == [1, 64]
+    assert "not measured" in capsys.readouterr().out
+    assert (command.RESULTS.read_bytes() if command.RESULTS.exists() else None) == before
+
+
+@pytest.mark.services
 def test_a_server_that_answers_wrongly_is_not_timed(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     needed_program("wrk")
     monkeypatch.setattr(machine, "cores", lambda: machine.Cores(0, 0))

@@ -32,6 +32,7 @@ FIRST_PORT = 9100
 PROGRAMS = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin"
 QUICK = Plan(repeats=2, seconds=1, connections=(1, 64), rows=(1,), times=())
 ENOUGH_REPEATS = 3
+QUIET_SHARE = 0.1
 
 
 class Progress:
@@ -97,6 +98,8 @@ def run(options: argparse.Namespace, report: Progress) -> dict[str, Any]:
     machine.cores()
     machine.allow_many_files()
     plan = plan_of(options)
+    if (busy := machine.busy_share()) > QUIET_SHARE:
+        report(f"others use {busy:.0%} of this machine: quiet it first, or take no figure from here for granted")
     contenders, absent = able(chosen(options), report, install=not options.no_install)
     work = prepare(CACHE / "workload", report)
     load: dict[str, Any] = {"before": machine.load()}
