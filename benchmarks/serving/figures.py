@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from benchmarks.serving.contender import Contender
     from benchmarks.serving.rounds import Plan, Seen
 
-OWN = ("fastapi", "httptools", "msgspec", "numpy", "onnxruntime", "pydantic", "scikit-learn", "uvicorn", "uvloop")
+OWN = ("fastapi", "httptools", "msgspec", "numpy", "onnxruntime", "pydantic", "uvicorn", "uvloop")  # what serves
 ONE_ROW, MANY_CONNECTIONS = 1, 64
 
 
