@@ -80,6 +80,7 @@ def uvicorn(python: Path | str, port: int, folder: Path, app: str) -> list[str]:
         "--host",
         "127.0.0.1",
         "--no-access-log",
+        "--no-proxy-headers",
         "--log-level",
         "warning",
         "--loop",

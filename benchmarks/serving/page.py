@@ -32,6 +32,7 @@ READING = """
   loop of the same round), over at most {clients} connections. A client gives up after one second. Goodput counts what
   is answered 200 within that second of its arrival, as a share of capacity; a queue has {run_in:g} s to build before
   counting begins.
+- Ours may pass the bare ASGI hello: it answers inside uvicorn's protocol, without an ASGI cycle.
 - The ceilings answer a constant: the bare ASGI hello reads the body and sends the same bytes, the FastAPI hello checks
   a pydantic body of thirteen lists, nginx does not look.
 - MLflow, MLServer, BentoML and vetiver are sent the features that the model is fed; ours, the original's design,
