@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.calibration import CalibratedClassifierCV
-from sklearn.compose import ColumnTransformer
-from sklearn.decomposition import PCA
-from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import (
-    AdaBoostClassifier,
     ExtraTreesClassifier,
     GradientBoostingClassifier,
     RandomForestClassifier,
     RandomForestRegressor,
 )
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
-from sklearn.naive_bayes import GaussianNB
-from sklearn.neural_network import MLPRegressor
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
-    FunctionTransformer,
-    OneHotEncoder,
-    OrdinalEncoder,
     StandardScaler,
 )
-from sklearn.tree import DecisionTreeRegressor
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it has none
 
 from model.compiled import CannotCompile, adversarial_rows, compile_pipeline, prove_equal
@@ -39,7 +27,7 @@ from model.compiled.transformers import TRANSFORMERS
 from model.scoring import Scorer
 from model.testing.combinations import COMBINATIONS
 from model.testing.last_steps import LAST_STEPS
-from model.testing.pipelines import NAMES, NUMBERS, TRAINED, Case, rows_like_training, target
+from model.testing.pipelines import NAMES, TRAINED, Case, rows_like_training, target
 from model.testing.preparations import PREPARATIONS
 
 TRIED = 10_000
@@ -179,7 +167,7 @@ def test_adversarial_rows_keep_codes_and_have_gaps_only_where_the_data_has() -> 
     np.testing.assert_array_equal(hard, adversarial_rows(pipeline, rows, count=1_000, seed=0))
 
 
-# ------------------------------------------------------------------------------------------- refusals
+# ------------------------------------------------------------------------------------------- the proof
 
 
 def test_the_proof_fails_with_the_worst_difference_and_the_wrong_labels() -> None:
@@ -206,67 +194,3 @@ def test_a_value_next_to_nought_is_measured_by_the_size_of_the_others() -> None:
     assert worst_difference(expected, expected + np.array([1e-6, 0.0, 0.0])) > 1e-9
     assert worst_difference(np.zeros(2), np.zeros(2)) == 0.0
     assert np.isnan(worst_difference(expected, np.full(3, np.nan)))
-
-
-class OwnForest(RandomForestClassifier):  # type: ignore[misc]  # scikit-learn has no types
-    """A subclass, which may answer as it likes."""
-
-
-REFUSED: dict[str, Callable[[], list[object]]] = {
-    "must boost single trees": lambda: [SimpleImputer(), AdaBoostClassifier(GaussianNB(), n_estimators=2)],
-    "method='temperature'": lambda: [CalibratedClassifierCV(RandomForestClassifier(2), method="temperature")],
-    "OwnForest": lambda: [OwnForest(2)],
-    "PCA": lambda: [SimpleImputer(), PCA(), RandomForestClassifier(2)],
-    "FunctionTransformer": lambda: [FunctionTransformer(np.abs), RandomForestClassifier(2)],
-    "init=": lambda: [SimpleImputer(), GradientBoostingClassifier(init=LogisticRegression(), n_estimators=2)],
-    "strategy='prior'": lambda: [DummyClassifier(strategy="uniform")],
-    "must treat NaN": lambda: [SimpleImputer(), SimpleImputer(missing_values=0.0), RandomForestClassifier(2)],
-    "handle_unknown": lambda: [OneHotEncoder(handle_unknown="infrequent_if_exist"), RandomForestClassifier(2)],
-    "min_frequency": lambda: [OneHotEncoder(min_frequency=2), RandomForestClassifier(2)],
-    "dtype": lambda: [OrdinalEncoder(dtype=np.int32, encoded_missing_value=-1), RandomForestClassifier(2)],
-    "transformer_weights": lambda: [
-        ColumnTransformer([("a", "passthrough", NAMES)], transformer_weights={"a": 2.0}),
-        RandomForestClassifier(2),
-    ],
-    "by name, position or mask": lambda: [
-        ColumnTransformer([("a", "passthrough", slice("tempo", "plays"))]),
-        RandomForestClassifier(2),
-    ],
-}
-
-
-@pytest.mark.filterwarnings("ignore:The SAMME:FutureWarning")
-@pytest.mark.parametrize("word", REFUSED)
-def test_what_has_no_exact_form_is_refused_by_name(word: str) -> None:
-    pipeline = Case(REFUSED[word], "two").fitted()
-    with pytest.raises(CannotCompile, match=word) as refusal:
-        compile_pipeline(pipeline, NAMES)
-    assert len(str(refusal.value)) < 500
-
-
-def test_a_refusal_names_the_nested_step_and_where_the_list_stands() -> None:
-    inner = Pipeline([("fill", SimpleImputer()), ("whiten", PCA())])
-    prepared = Pipeline([("prepare", ColumnTransformer([("numbers", inner, NUMBERS)])), ("last", LogisticRegression())])
-    rows = rows_like_training(TRAINED, 1, missing=False)
-    prepared.fit(pd.DataFrame(rows, columns=NAMES), target(rows, "two"))
-    with pytest.raises(CannotCompile, match=r"'prepare\.numbers\.whiten', a PCA, .*docs/contract\.md"):
-        compile_pipeline(prepared, NAMES)
-
-
-def test_several_targets_are_refused() -> None:
-    rows = rows_like_training(60, 1, missing=False)
-    frame, two = pd.DataFrame(rows, columns=NAMES), np.column_stack([rows[:, 0], rows[:, 1]])
-    for last in (LinearRegression(), RandomForestRegressor(2), DecisionTreeRegressor(), MLPRegressor(max_iter=500)):
-        with pytest.raises(CannotCompile, match=type(last).__name__):
-            compile_pipeline(make_pipeline(last).fit(frame, two), NAMES)
-
-
-def test_only_a_fitted_pipeline_with_the_same_columns_compiles() -> None:
-    with pytest.raises(CannotCompile, match="fit the pipeline first"):
-        compile_pipeline(make_pipeline(Ridge()), NAMES)
-    with pytest.raises(CannotCompile, match="a Ridge, cannot be compiled: a scikit-learn Pipeline is needed"):
-        compile_pipeline(Ridge(), NAMES)
-    pipeline = LAST_STEPS["ridge"].fitted()
-    for names in (NAMES[::-1], NAMES[:4]):
-        with pytest.raises(CannotCompile, match="fitted on other columns"):
-            compile_pipeline(pipeline, names)
