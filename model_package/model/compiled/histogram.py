@@ -43,6 +43,7 @@ def _histogram_tree(nodes: NDArray[Any], order: NDArray[np.int64], target: int) 
         missing_left=nodes["missing_go_to_left"].astype(np.bool_),
         value=nodes["value"].astype(np.float64),
         target=target,
+        rows=nodes["count"].astype(np.float64),
     )
 
 
@@ -56,7 +57,7 @@ def histogram_scores(graph: Graph, columns: Columns, step: Step) -> Columns:
     if fitted.is_categorical_ is not None:
         asked, grove = _with_category_answers(graph, columns, step, trees)
     start = fitted._baseline_prediction[0]  # noqa: SLF001 - nowhere else
-    return result(boosted(graph, asked.name, start, grove), len(start), rounded=False)
+    return result(boosted(graph, asked.name, asked.width, start, grove), len(start), rounded=False)
 
 
 def histogram_regressor(graph: Graph, columns: Columns, step: Step) -> Columns:
