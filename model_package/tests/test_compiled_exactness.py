@@ -34,11 +34,11 @@ def test_every_family_holds_in_the_short_form(
     exactness: ModuleType, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     results = tmp_path / "exactness.json"
-    ended, shown = exactness.main(["--rows", "240", "--results", str(results)]), capsys.readouterr()
+    ended, shown = exactness.main(["--rows", "120", "--results", str(results)]), capsys.readouterr()
     assert ended == 0, shown.out
     written = json.loads(results.read_text())
     assert written["holds"] is True
-    assert {family["rows"] for family in written["families"]} == {240}
+    assert {family["rows"] for family in written["families"]} == {120}
     assert all(family["wrong_labels"] == 0 for family in written["families"])
     assert shown.out.count("\n") == len(written["families"]) + 1
     assert "DOES NOT HOLD" not in shown.out

@@ -57,9 +57,9 @@ def adaptive_boosting(graph: Graph, columns: Columns, step: Step) -> Columns:
     scores = adaptive_scores(graph, columns, step)
     if scores.width == 1:
         opposed = graph.add("Concat", graph.add("Neg", scores.name), scores.name, axis=1)
-        return result(softmax(graph, graph.add("Div", opposed, graph.constant(2.0))), TWO)
+        return result(softmax(graph, graph.add("Div", opposed, graph.constant(2.0)), TWO), TWO)
     divided = graph.add("Div", scores.name, graph.constant(scores.width - 1.0))
-    return result(softmax(graph, divided), scores.width)
+    return result(softmax(graph, divided, scores.width), scores.width)
 
 
 def _votes(fitted: Any, target: int) -> list[Tree]:  # noqa: ANN401

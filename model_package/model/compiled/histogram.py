@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from model.compiled.encoding import known_categories, matches
 from model.compiled.graph import Columns, Floats, Graph, Step
-from model.compiled.links import result
+from model.compiled.links import exponential, result
 from model.compiled.trees import NO_CHILD, Tree, boosted, watch
 
 CATEGORIES_OF_A_WORD = 32
@@ -63,7 +63,7 @@ def histogram_scores(graph: Graph, columns: Columns, step: Step) -> Columns:
 def histogram_regressor(graph: Graph, columns: Columns, step: Step) -> Columns:
     """HistGradientBoostingRegressor: the raw score, or its exponential for losses of positive values."""
     raw = histogram_scores(graph, columns, step)
-    return result(graph.add("Exp", raw.name), 1) if step.estimator.loss in {"poisson", "gamma"} else raw
+    return result(exponential(graph, raw.name), 1) if step.estimator.loss in {"poisson", "gamma"} else raw
 
 
 def _with_category_answers(
