@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import HTTPException
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException as RoutingException
@@ -87,6 +88,7 @@ class Overloaded(Exception):
 
 
 OVERLOADED: Final = Answer(503, "overloaded", "the service has too much to do: try again in a moment")
+REQUEST_REFUSED: Final = Answer(422, "request_refused", "the request is not as this path wants it: see fields")
 BAD_REQUEST: Final = Answer(400, "bad_request", "the request cannot be understood")
 HEADERS_TOO_LARGE: Final = Answer(431, "headers_too_large", "the headers are too large: data belongs into the body")
 # Seconds after which a client that got a 503 should try again.
@@ -128,6 +130,12 @@ async def _model_error(_: Request, error: model.ModelError) -> JSONResponse:
     return respond(answer_for(error), fields)
 
 
+async def _wrong_request(_: Request, error: RequestValidationError) -> JSONResponse:
+    found = error.errors()[:MOST_FIELDS]
+    fields = [WrongField(field=bounded(".".join(map(str, one["loc"]))), message=bounded(one["msg"])) for one in found]
+    return respond(REQUEST_REFUSED, fields)
+
+
 async def _overloaded(_: Request, __: Overloaded) -> JSONResponse:
     return respond(OVERLOADED)
 
@@ -149,6 +157,7 @@ def refused(status: int) -> HTTPException:
 
 HANDLERS: Final[dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]]] = {
     model.ModelError: _model_error,
+    RequestValidationError: _wrong_request,
     Overloaded: _overloaded,
     RoutingException: _http_error,
 }

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 # Measured: clients that wait a second get nothing from a queue of a second, and everything from one of a tenth.
 SECONDS_OF_QUEUE: Final = 0.1
 # What a request costs beside the model.
-SECONDS_A_REQUEST: Final = 0.0001
-FEWEST, MOST = 8, 512
+SECONDS_A_REQUEST: Final = 0.00004
+FEWEST, MOST = 8, 2_048
 # Bytes that are decoded in some 100 us, as long as the way to a thread and back takes.
 SMALL_BODY: Final = 16_384
 
@@ -44,7 +44,7 @@ class Lane:
     @property
     def bound(self) -> int:
         """How many requests may be under way with the model in use."""
-        if self.most_in_flight or self.predictor.current is None:
+        current = self.predictor.current
+        if self.most_in_flight or current is None:
             return self.most_in_flight or FEWEST
-        each = self.predictor.current.row_seconds + SECONDS_A_REQUEST
-        return max(FEWEST, min(MOST, int(SECONDS_OF_QUEUE / each)))
+        return max(FEWEST, min(MOST, int(SECONDS_OF_QUEUE / (current.row_seconds + SECONDS_A_REQUEST))))

@@ -125,7 +125,7 @@ class Wire(HttpToolsProtocol):
         """Refuse what cannot be read on, and close."""
         self._head = None
         if not self.transport.is_closing():
-            sent = refusal(answer, new_ids(1)[0].decode(), self.date())
+            sent = refusal(answer, new_ids(1)[0], self.date())
             self.transport.write(closing(sent))
             self.transport.close()
 
@@ -192,7 +192,7 @@ class Exchange(Asked):
 
     def _refuse(self, answer: Answer) -> None:
         identity = self.request_id or new_ids(1)[0]
-        self._send(refusal(answer, identity.decode(), self._wire.date(), self.serving.version), answer.status)
+        self._send(refusal(answer, identity, self._wire.date(), self.serving.version), answer.status)
 
     def _send(self, answer: bytes, status: int) -> None:
         self.lane.meter.requests[ROUTE, status] += 1
