@@ -26,7 +26,7 @@ class Asked:
     serving: the model that answers, from decoding to labels, whatever is promoted meanwhile.
     row: the features of its only row, to be scored together with others; not set when there are several.
     body: as it was sent, in the canonical form; request_id: the caller's, b"" for none.
-    began: `time.perf_counter()` when the request was complete.
+    seconds: about what it will take. began: `time.perf_counter()` when the request was complete.
     id: of the prediction; said, figures: labels and scores as JSON, a comma between two.
     several: whether the answer is a list.
     labels, scores, output: the answer as numbers, [n, classes] or [n] of them; not set unless `whole`.
@@ -35,7 +35,7 @@ class Asked:
 
     __slots__ = (
         *("began", "body", "error", "figures", "id", "labels", "output", "request_id", "row"),
-        *("said", "scores", "serving", "several"),
+        *("said", "scores", "seconds", "serving", "several"),
     )
 
     whole: ClassVar[bool] = False
@@ -45,6 +45,7 @@ class Asked:
     body: bytes
     request_id: bytes
     began: float
+    seconds: float
     id: bytes
     labels: list[int | str | float]
     scores: list[float]
@@ -74,6 +75,7 @@ class Awaited(Asked):
         self.body = body
         self.request_id = request_id
         self.began = began
+        self.seconds = serving.seconds(len(body))
         self._settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def settle(self) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
@@ -45,6 +46,7 @@ class Batcher:
         self._recorder = recorder
         self._meter = meter
         self._waiting: list[Asked] = []
+        self._several: deque[tuple[Asked, Floats]] = deque()
         self._busy = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="scorer")
 
@@ -64,26 +66,39 @@ class Batcher:
         """Have one row answered."""
         asked.row = row
         self._waiting.append(asked)
-        self._meter.in_flight += 1
+        self._meter.begin(asked.seconds)
         if not self._busy:
             self._busy = True
             self._loop.call_soon(self._turn)
 
     def _ask_several(self, asked: Asked, rows: Floats) -> None:
-        self._meter.in_flight += 1
+        """In a later turn: what is ready to be read meanwhile is read, and refused if this and others are enough."""
+        self._meter.begin(asked.seconds)
+        self._several.append((asked, rows))
+        if len(self._several) == 1:
+            self._loop.call_soon(self._turn_of_several)
+
+    def _turn_of_several(self) -> None:
+        asked, rows = self._several[0]
         if len(rows) * asked.serving.row_seconds > MOST_SECONDS_INLINE:
             self._thread.submit(self._score_rows_elsewhere, asked, rows)
             return
         try:
             predictions = asked.serving.predict(rows)
         except Exception as error:  # noqa: BLE001 - a door: no request may be left without an answer
-            self._fail([asked], error)
+            self._after_several(self._fail, [asked], error)
         else:
-            self._keep_rows(asked, predictions)
+            self._after_several(self._keep_rows, asked, predictions)
+
+    def _after_several(self, act: Callable[..., None], *what: object) -> None:
+        self._several.popleft()
+        if self._several:
+            self._loop.call_soon(self._turn_of_several)
+        act(*what)
 
     def answered(self, asked: Asked, predictions: Predictions) -> None:
         """Take in a request of many rows that has been scored elsewhere."""
-        self._meter.in_flight += 1
+        self._meter.begin(asked.seconds)
         self._keep_rows(asked, predictions)
 
     def settle(self, group: Sequence[Asked], error: Exception | None = None) -> None:
@@ -95,7 +110,7 @@ class Batcher:
         now, meter = time.perf_counter(), self._meter
         for asked in group:
             meter.latency.observe(now - asked.began)
-        meter.in_flight -= len(group)
+            meter.end(asked.seconds)
 
     def close(self) -> None:
         """Once no request is under way. Blocking."""
@@ -147,9 +162,9 @@ class Batcher:
         try:
             predictions = asked.serving.predict(rows)
         except Exception as error:  # noqa: BLE001 - as in `_score`
-            self._loop.call_soon_threadsafe(self._fail, [asked], error)
+            self._loop.call_soon_threadsafe(self._after_several, self._fail, [asked], error)
         else:
-            self._loop.call_soon_threadsafe(self._keep_rows, asked, predictions)
+            self._loop.call_soon_threadsafe(self._after_several, self._keep_rows, asked, predictions)
 
     def _after(self, act: Callable[..., None], *what: object) -> None:
         act(*what)

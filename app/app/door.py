@@ -10,7 +10,7 @@ import anyio.to_thread
 
 from app.access import current_request
 from app.asked import Awaited
-from app.errors import Overloaded
+from app.errors import OVERLOADED, Overloaded
 from app.protocols.door import Answered, Served, translate
 from app.protocols.get_prediction import canonical, is_other_form
 from app.protocols.get_prediction import columns as in_columns
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from app.settings import ServiceSettings
     from model.decision import Predictions
 
-# Large requests that may wait for a thread. More would only hold more bodies in memory.
-MOST_ELSEWHERE: Final = 16
+# How much work may wait for the threads, in seconds. More would only hold more bodies in memory.
+SECONDS_ELSEWHERE: Final = 1.0
 BYTES_A_VALUE: Final = 8  # about
 
 
@@ -35,7 +35,7 @@ class Door:
         self.lane = lane
         self.max_body_bytes = settings.max_body_bytes
         self.threads = anyio.CapacityLimiter(settings.threads)
-        self._elsewhere = 0
+        self._elsewhere = 0.0
 
     def serving(self) -> Serving:
         """What is in use. Raises BundleNotFound while there is nothing."""
@@ -62,7 +62,7 @@ class Door:
             BundleError: the model gave no answer.
         """
         asked = Awaited(serving, body, current_request.get().encode(), perf_counter())
-        self._check(large=len(body) > self.lane.small_body)
+        self._check(asked, large=len(body) > self.lane.small_body)
         columns = serving.decoder.many(body) if len(body) <= self.lane.small_body else None
         if columns is None:
             await self._answer_elsewhere(asked)
@@ -70,20 +70,22 @@ class Door:
             self.lane.batcher.ask(asked, columns)
         return await asked.answer()
 
-    def _check(self, *, large: bool) -> None:
+    def _check(self, asked: Awaited, *, large: bool) -> None:
         lane = self.lane
         if lane.recorder.trouble is not None:
             raise lane.recorder.trouble
-        if lane.is_full or (large and self._elsewhere >= MOST_ELSEWHERE):
+        too_much = self._elsewhere + asked.seconds > SECONDS_ELSEWHERE if large and self._elsewhere else False
+        if too_much or (not large and lane.is_full(asked.seconds)):
+            lane.meter.refused[OVERLOADED.code] += 1
             raise Overloaded("too much is under way")
 
     async def _answer_elsewhere(self, asked: Awaited) -> None:
         """Ten thousand rows take a second: in a thread, because others must not wait for them."""
-        self._elsewhere += 1
+        self._elsewhere += asked.seconds
         try:
             predictions = await anyio.to_thread.run_sync(_read_and_predict, asked, limiter=self.threads)
         finally:
-            self._elsewhere -= 1
+            self._elsewhere -= asked.seconds
         self.lane.batcher.answered(asked, predictions)
 
 

@@ -71,9 +71,9 @@ class _Collected(Collector):
         yield CounterMetricFamily("service_log_records_dropped", "Predictions that were not kept", value=dropped)
 
     def _gauges(self) -> Iterable[Metric]:
-        in_flight, bound = (sum(one[name] for one in self.alive) for name in ("in_flight", "bound"))
+        in_flight, load = (sum(one[name] for one in self.alive) for name in ("in_flight", "load"))
         yield GaugeMetricFamily("service_in_flight", "Requests under way", value=in_flight)
-        yield GaugeMetricFamily("service_in_flight_bound", "Requests that may be under way", value=bound)
+        yield GaugeMetricFamily("service_load_seconds", "Work under way, as it was estimated", value=load)
         yield GaugeMetricFamily("service_workers", "Processes that answer", value=len(self.alive))
         failing = sum(one["failing"] for one in self.alive)
         yield GaugeMetricFamily("service_log_failing", "Workers that cannot keep predictions", value=failing)

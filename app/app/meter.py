@@ -40,13 +40,14 @@ class Histogram:
 class Meter:
     """One worker's counts.
 
-    in_flight: requests that have been accepted and not yet answered.
+    in_flight, load: requests that have been accepted and not yet answered, and the seconds that they may take.
     requests: by route and status; refused: by error code; predictions: rows answered, by version.
     latency: seconds of predictions from the complete request to the answer; commit: seconds of a group's commit.
     records_dropped: what an asynchronous log could not keep.
     """
 
     in_flight: int = 0
+    load: float = 0.0
     records_dropped: int = 0
     requests: Counter[tuple[str, int]] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
@@ -55,10 +56,21 @@ class Meter:
     batch_rows: Histogram = field(default_factory=lambda: Histogram(BATCH_ROWS))
     commit: Histogram = field(default_factory=lambda: Histogram(COMMIT_SECONDS))
 
+    def begin(self, seconds: float) -> None:
+        """A request has been accepted that may take so long."""
+        self.in_flight += 1
+        self.load += seconds
+
+    def end(self, seconds: float) -> None:
+        """It has been answered."""
+        self.in_flight -= 1
+        self.load = self.load - seconds if self.in_flight else 0.0
+
     def said(self) -> dict[str, Any]:
         """All of it as plain JSON values."""
         return {
             "in_flight": self.in_flight,
+            "load": self.load,
             "records_dropped": self.records_dropped,
             "requests": [[*key, count] for key, count in self.requests.items()],
             "refused": dict(self.refused),

@@ -14,7 +14,7 @@ from app.answers import answer_template
 from app.recorder import record_template
 from model.derived.decoder import Decoder
 from model.derived.encoding import encode
-from model.derived.request import parse, request_model
+from model.derived.request import example_request, parse, request_model
 from model.errors import BundleError
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 # Bytes of a body of which everything that is wrong is told; of a larger one the first thing.
 MOST_EXPLAINED: Final = 8_192
+# What a request and a row cost beside the model, measured.
+SECONDS_A_REQUEST: Final = 0.000_03
+SECONDS_A_ROW: Final = 0.000_001
 WARM_UP_ROWS: Final = 64
 WARM_UP_CALLS: Final = 5
 
@@ -41,6 +44,7 @@ class Serving:
     """A bundle with what its contract generates.
 
     row_seconds: what one row of a batch costs the model on this machine, measured when it was taken up.
+    row_bytes, name_bytes: of a request: what each row adds, and what is there once.
     words: each label as JSON; a regression's values are none of them.
     answer: the bytes of an answer of one row, to be filled in (`app.answers`).
     record: the bytes of a record in the log, to be filled in (`app.recorder`).
@@ -50,6 +54,8 @@ class Serving:
     request: type[BaseModel]
     decoder: Decoder
     row_seconds: float
+    row_bytes: int
+    name_bytes: int
     words: dict[Label, bytes]
     answer: bytes
     record: bytes
@@ -60,7 +66,8 @@ class Serving:
         contract = bundle.contract
         words: dict[Label, bytes] = {value: json.dumps(value).encode() for value in contract.target.classes}
         prepared = (answer_template(bundle.version), record_template(bundle.version, contract.fingerprint))
-        return Serving(bundle, request_model(contract), Decoder(contract), _row_seconds(bundle), words, *prepared)
+        costs = (_row_seconds(bundle), *_sizes(contract))
+        return Serving(bundle, request_model(contract), Decoder(contract), *costs, words, *prepared)
 
     @property
     def version(self) -> str:
@@ -71,6 +78,11 @@ class Serving:
     def contract(self) -> Contract:
         """The contract that the bundle was trained under."""
         return self.bundle.contract
+
+    def seconds(self, size: int) -> float:
+        """About what a request of `size` bytes will take, known before it is decoded: refusing must cost nothing."""
+        rows = max(1, (size - self.name_bytes) // self.row_bytes)
+        return SECONDS_A_REQUEST + rows * (self.row_seconds + SECONDS_A_ROW)
 
     def read(self, body: bytes) -> Floats:
         """A request's bytes -> what the model sees, float64 [n, features]. Blocking. Raises RowsRefused."""
@@ -103,6 +115,12 @@ def as_json(numbers: Sequence[Label]) -> list[bytes]:
 def stacked(columns: Columns) -> Floats:
     """Columns as the decoder reads them -> float64 [n, features]; what is missing becomes NaN."""
     return np.column_stack([np.array(column, dtype=np.float64) for column in columns])
+
+
+def _sizes(contract: Contract) -> tuple[int, int]:
+    data = example_request(contract)["data"]
+    one, two = (len(json.dumps({"data": {name: values * rows for name, values in data.items()}})) for rows in (1, 2))
+    return two - one, 2 * one - two
 
 
 def _row_seconds(bundle: Bundle) -> float:

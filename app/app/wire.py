@@ -168,7 +168,8 @@ class Exchange(Asked):
         if serving is None or lane.recorder.trouble is not None:
             return False
         self.serving, self.began = serving, perf_counter()
-        if lane.is_full:
+        self.seconds = serving.seconds(len(self.body))
+        if lane.is_full(self.seconds):
             lane.meter.refused[OVERLOADED.code] += 1
             self._refuse(OVERLOADED)
             return True

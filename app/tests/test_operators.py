@@ -57,7 +57,7 @@ def test_metrics_count_what_was_asked_and_answered(artifacts: Path, example: Exa
     assert said["service_log_commit_seconds_count"][()] >= 1
     assert said["service_model_info"] == {("reggaeton", "compiled", version): 1}
     assert said["service_in_flight"] == {(): 0}
-    assert said["service_in_flight_bound"][()] >= 8
+    assert said["service_load_seconds"] == {(): 0}
     assert said["service_workers"] == {(): 1}
     assert said["service_spool_bytes"][()] > 0
     assert said["service_log_failing"] == {(): 0}

@@ -153,7 +153,7 @@ def test_too_much_under_way_is_refused_at_once_and_what_was_taken_is_answered(
                 return bundle.scorer.score(rows)
 
         bundle = predictor.current.bundle
-        predictor.current = replace(predictor.current, bundle=replace(bundle, scorer=Held()), row_seconds=1.0)
+        predictor.current = replace(predictor.current, bundle=replace(bundle, scorer=Held()), row_seconds=0.003)
         held = [connected(service) for _ in range(2)]
         for connection in held:
             connection.sendall(request_of(as_bytes(example)))
@@ -222,7 +222,7 @@ def test_a_model_without_an_answer_is_told_and_nothing_of_the_inside(
     with serve(artifacts, "reggaeton", log_level="error") as service:
         predictor = service.app.state.predictor
         sound = predictor.current
-        for row_seconds in (0.0, 1.0):
+        for row_seconds in (0.0, 0.003):
             broken = replace(sound.bundle, scorer=Broken(wrong))
             predictor.current = replace(sound, bundle=broken, row_seconds=row_seconds)
             for body in (example, several):
@@ -237,7 +237,7 @@ def test_rows_of_two_models_are_never_scored_together(artifacts: Path, contract:
     with serve(artifacts, contract.name) as service:
         predictor = service.app.state.predictor
         first, second = (
-            replace(predictor.current, row_seconds=seconds, answer=predictor.current.answer) for seconds in (0.0, 1.0)
+            replace(predictor.current, row_seconds=seconds, answer=predictor.current.answer) for seconds in (0.0, 0.003)
         )
         statuses = []
         with connected(service) as one, connected(service) as two:
