@@ -112,7 +112,11 @@ def _beyond(low: int | None, high: int | None) -> dict[str, str]:
 def _no_category(values: tuple[int | str, ...]) -> dict[str, str]:
     if isinstance(values[0], int):
         whole = [value for value in values if isinstance(value, int)]
-        wrong = {"of another type": f'"{whole[0]}"', "as a fraction": f"{whole[0]}.0", "with an exponent": f"{whole[0]}e0"}
+        wrong = {
+            "of another type": f'"{whole[0]}"',
+            "as a fraction": f"{whole[0]}.0",
+            "with an exponent": f"{whole[0]}e0",
+        }
         return wrong | {"next to the largest": str(max(whole) + 1), "next to the smallest": str(min(whole) - 1)}
     texts = [str(value) for value in values]
     others = {
@@ -181,7 +185,10 @@ def _name_breaches(right: Texts, name: str) -> Iterator[Breach]:
     others = {key: values for key, values in right.items() if key != name}
     value = right[name][0]
     yield Breach(f"{name}: missing", rendered(others))
-    yield Breach(f"{name}: shorter than the others", rendered({key: values * 2 for key, values in others.items()} | {name: [value]}))
+    yield Breach(
+        f"{name}: shorter than the others",
+        rendered({key: values * 2 for key, values in others.items()} | {name: [value]}),
+    )
     for what, other in {"another case": name.swapcase(), "space after": f"{name} ", "zero after": f"{name}\0"}.items():
         yield Breach(f"{name}: named in {what}", rendered({**others, other: [value]}))
         yield Breach(f"{name}: also in {what}", rendered({**right, other: [value]}))
@@ -270,7 +277,12 @@ def _encoding_breaches(contract: Contract, body: bytes) -> Iterator[Breach]:
     for encoding in ("utf-16", "utf-16-le", "utf-32"):
         yield Breach(f"body: {encoding}", body.decode().encode(encoding))
     first = json.dumps(contract.columns[0].name).encode()
-    invalid = {"byte ff": b"\xff", "overlong slash": b"\xc0\xaf", "surrogate": b"\xed\xa0\x80", "half a letter": b"\xc3"}
+    invalid = {
+        "byte ff": b"\xff",
+        "overlong slash": b"\xc0\xaf",
+        "surrogate": b"\xed\xa0\x80",
+        "half a letter": b"\xc3",
+    }
     for what, wrong in invalid.items():
         yield Breach(f"body: invalid UTF-8 in a name, {what}", body.replace(first, first[:-1] + wrong + b'"', 1))
         yield Breach(f"body: invalid UTF-8 in a key, {what}", _with_key(contract, body, b'"' + wrong + b'"'))

@@ -36,7 +36,9 @@ def as_text(document: dict[str, Any]) -> str:
     rows = [HEADER, *(cells(row) for row in document["promises"])]
     widths = [max(len(row[place]) for row in rows) for place in range(len(HEADER))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    wrong = [f"{row['name']}: {row.get('problem') or row['detail']}" for row in document["promises"] if not row["holds"]]
+    wrong = [
+        f"{row['name']}: {row.get('problem') or row['detail']}" for row in document["promises"] if not row["holds"]
+    ]
     return "\n".join(["", *lines, "", *wrong])
 
 

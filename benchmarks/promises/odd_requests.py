@@ -68,7 +68,7 @@ _HEADERS: Final = {
     "odd accept": "Host: a\r\nAccept: ;;;q=x\r\n",
     "odd cookie": "Host: a\r\nCookie: =;=;\xff\r\n",
     "odd range": "Host: a\r\nRange: bytes=5-1,-,x\r\n",
-    "odd condition": "Host: a\r\nIf-Modified-Since: yesterday\r\nIf-None-Match: \"\r\n",
+    "odd condition": 'Host: a\r\nIf-Modified-Since: yesterday\r\nIf-None-Match: "\r\n',
     "odd authorization": "Host: a\r\nAuthorization: Bearer \xff\r\n",
     "odd forwarded": "Host: a\r\nX-Forwarded-For: ,,;\r\nX-Forwarded-Proto: \xff\r\n",
     "upgrade": "Host: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x\r\n",

@@ -76,7 +76,6 @@ class Service:
             "SERVICE_ARTIFACTS_DIR": str(self.artifacts),
             "SERVICE_SPOOL_DIR": str(self.spool),
             "SERVICE_CONTRACT": self.contract,
-            "SERVICE_POLL_SECONDS": "0.2",
         }
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("SERVICE_", "MODEL_"))}
         with (self.folder / "log").open("ab") as log:

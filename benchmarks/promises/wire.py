@@ -46,7 +46,11 @@ def header(head: bytes, name: bytes) -> bytes:
 
 def request(method: str, path: str, body: bytes | None = None, headers: str = "") -> bytes:
     """The bytes of a request, as a plain client sends it; `headers` are whole lines."""
-    length = "" if body is None else f"{JSON if 'content-type' not in headers.lower() else ''}Content-Length: {len(body)}\r\n"
+    length = (
+        ""
+        if body is None
+        else f"{JSON if 'content-type' not in headers.lower() else ''}Content-Length: {len(body)}\r\n"
+    )
     return f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n{headers}{length}\r\n".encode("latin-1") + (body or b"")
 
 

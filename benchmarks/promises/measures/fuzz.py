@@ -185,5 +185,3 @@ def changed_bytes(name: str) -> st.SearchStrategy[bytes]:
 
 def _small(contract: Any) -> Iterator[Any]:  # noqa: ANN401 - a contract, and breaches of it
     return (breach for breach in breaches(contract) if len(breach.body) < 10_000)  # noqa: PLR2004 - bytes, to be quick
-
-
