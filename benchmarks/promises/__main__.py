@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from promises.command import main  # noqa: E402 - the folder above must be found first
+from promises.command import main
 
 if __name__ == "__main__":
     sys.exit(main())

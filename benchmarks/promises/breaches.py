@@ -94,7 +94,7 @@ def wrong_values(column: Column) -> dict[str, str]:
 
 def _outside(low: float | None, high: float | None) -> dict[str, str]:
     """The nearest numbers on the wrong side of each bound, and the furthest."""
-    wrong = {}
+    wrong: dict[str, str] = {}
     if low is not None:
         wrong |= {"an ulp too small": repr(math.nextafter(low, -math.inf)), "far too small": "-1.7e308"}
     if high is not None:

@@ -58,7 +58,9 @@ def database() -> Iterator[Database]:
         shutil.chown(folder, user)
     server = Database(folder, Path(where).parent, user)
     try:
-        server.run(where, "-D", str(folder / "data"), "-U", "postgres", "--auth=trust", "--no-sync", "--no-instructions")
+        server.run(
+            where, "-D", str(folder / "data"), "-U", "postgres", "--auth=trust", "--no-sync", "--no-instructions"
+        )
         server.start()
         yield server
     finally:

@@ -41,7 +41,7 @@ def _short_rows(contract: Contract) -> bytes:
     for column in contract.columns:
         minimum = getattr(column, "minimum", None)
         texts[column.name] = [str(int(minimum)) if isinstance(minimum, int | float) else right[column.name][0]] * 10_000
-    return f'{{"data": {members(texts)}}}'.replace(", ", ",").encode()[:]
+    return f'{{"data": {members(texts)}}}'.replace(", ", ",").encode()
 
 
 def _last_value_wrong(contract: Contract) -> bytes:
@@ -49,7 +49,7 @@ def _last_value_wrong(contract: Contract) -> bytes:
     return body[: body.rindex(b"]")] + b", null]}}"
 
 
-def _many_names(contract: Contract) -> bytes:
+def _many_names(_: Contract) -> bytes:
     names = ",".join(f'"{number:x}":[1]' for number in range(MOST // 12))
     return f'{{"data": {{{names}}}}}'.encode()[:MOST]
 
@@ -57,6 +57,27 @@ def _many_names(contract: Contract) -> bytes:
 def _same_name(contract: Contract) -> bytes:
     name = json.dumps(contract.columns[0].name)
     return _filled('{"data": {', f"{name}:[1],", f"{name}:[1]}}}}")
+
+
+def _column_of(contract: Contract, piece: str, last: str) -> bytes:
+    before = f'{{"data": {{{json.dumps(contract.columns[0].name)}: ['
+    return _filled(before, piece, f"{last}]}}}}")
+
+
+def _hard_numbers(contract: Contract) -> bytes:
+    """Halfway between two doubles, up to a last digit far behind: the slow path of every reader of numbers."""
+    hard = "0.500000000000000166533453693773481063544750213623046875" + "0" * 700 + "1"
+    return _column_of(contract, f"{hard},", hard)
+
+
+def _long_keys(contract: Contract) -> bytes:
+    texts = {contract.key.name: [json.dumps("k" * 60)] * 10_000, **good(contract)}
+    return f'{{"data": {members(texts)}}}'.encode()[:MOST]
+
+
+def _records(contract: Contract) -> bytes:
+    row = "{" + ",".join(f"{json.dumps(name)}:{values[0]}" for name, values in good(contract).items()) + "}"
+    return _filled('{"data":[', f"{row},", f"{row}]}}")
 
 
 HEAVY: Final[dict[str, Make]] = {
@@ -86,7 +107,7 @@ HEAVY: Final[dict[str, Make]] = {
     "an exponent of 300,000 digits": lambda contract: _with_value(contract, "1e" + "9" * 300_000),
     "numbers of 300 digits": lambda _: _filled('{"data": {"a": [', "9" * 300 + ",", "1]}}"),
     "numbers of 4,000 digits": lambda _: _filled('{"data": {"a": [', "9" * 4000 + ",", "1]}}"),
-    "numbers hard to round": lambda contract: _hard_numbers(contract),
+    "numbers hard to round": _hard_numbers,
     "nulls": lambda contract: _column_of(contract, "null,", "null"),
     "empty texts": lambda contract: _column_of(contract, '"",', '""'),
     "single digits": lambda contract: _column_of(contract, "1,", "1"),
@@ -99,27 +120,6 @@ HEAVY: Final[dict[str, Make]] = {
     "quotes": lambda _: b'"' * MOST,
     "zeros": lambda _: bytes(MOST),
     "bytes above 127": lambda _: b"\xff" * MOST,
-    "10,000 keys of 60 letters": lambda contract: _long_keys(contract),
-    "a record many times": lambda contract: _records(contract),
+    "10,000 keys of 60 letters": _long_keys,
+    "a record many times": _records,
 }
-
-
-def _column_of(contract: Contract, piece: str, last: str) -> bytes:
-    before = f'{{"data": {{{json.dumps(contract.columns[0].name)}: ['
-    return _filled(before, piece, f"{last}]}}}}")
-
-
-def _hard_numbers(contract: Contract) -> bytes:
-    """Halfway between two doubles, up to a last digit far behind: the slow path of every reader of numbers."""
-    hard = "0.500000000000000166533453693773481063544750213623046875" + "0" * 700 + "1"
-    return _column_of(contract, f"{hard},", hard)
-
-
-def _long_keys(contract: Contract) -> bytes:
-    texts = {contract.key.name: [json.dumps("k" * 60)] * 10_000, **good(contract)}
-    return f'{{"data": {members(texts)}}}'.encode()[:MOST]
-
-
-def _records(contract: Contract) -> bytes:
-    row = "{" + ",".join(f"{json.dumps(name)}:{values[0]}" for name, values in good(contract).items()) + "}"
-    return _filled('{"data":[', f"{row},", f"{row}]}}")

@@ -22,6 +22,8 @@ MOST_BYTES: Final = 1 << 18
 _READ: Final = select.EPOLLIN
 _BOTH: Final = select.EPOLLIN | select.EPOLLOUT
 RECONNECT_SECONDS: Final = 0.01
+HOURS: Final = 3600.0
+PATIENCE_SECONDS: Final = 10.0
 
 # Number of the request -> its bytes; number, head and body of an answer -> nothing.
 Make = Callable[[int], bytes]
@@ -220,7 +222,7 @@ class _Open(_Engine):
     def run(self) -> list[Outcome]:
         start, given = time.monotonic(), 0
         try:
-            while given < self.count or self.waiting:
+            while (given < self.count or self.waiting) and not self.load.enough.is_set():
                 due = min(int((time.monotonic() - start) * self.rate) + 1, self.count)
                 while given < due:
                     self.arrive(given, start + given / self.rate)
@@ -256,6 +258,14 @@ class _Open(_Engine):
 
 def in_background(load: Load, connections: int) -> threading.Thread:
     """A closed loop in a thread of its own, until `load.enough` is set."""
-    thread = threading.Thread(target=load.closed, args=(connections,), daemon=True)
+    return _started(threading.Thread(target=load.closed, args=(connections,), daemon=True))
+
+
+def steadily(load: Load, rate: float) -> threading.Thread:
+    """An open loop in a thread of its own, until `load.enough` is set."""
+    return _started(threading.Thread(target=load.open, args=(rate, HOURS, PATIENCE_SECONDS), daemon=True))
+
+
+def _started(thread: threading.Thread) -> threading.Thread:
     thread.start()
     return thread

@@ -1,4 +1,4 @@
-"""Odd requests as bytes on a socket: HTTP that is malformed, unusual, cut off or hostile. None deserves a status 500."""
+"""Odd requests as bytes on a socket: HTTP that is malformed, unusual, cut off or hostile. None deserves status 500."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ _HEADERS: Final = {
     "odd condition": 'Host: a\r\nIf-Modified-Since: yesterday\r\nIf-None-Match: "\r\n',
     "odd authorization": "Host: a\r\nAuthorization: Bearer \xff\r\n",
     "odd forwarded": "Host: a\r\nX-Forwarded-For: ,,;\r\nX-Forwarded-Proto: \xff\r\n",
-    "upgrade": "Host: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x\r\n",
-    "http/2 upgrade": "Host: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n",
+    "upgrade": "Host: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
+    "http/2 upgrade": "Host: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMA\r\n",
     "odd connection": "Host: a\r\nConnection: ,,close,,keep-alive\r\n",
     "expect": "Host: a\r\nExpect: 100-continue\r\n",
     "odd expect": "Host: a\r\nExpect: the best\r\n",

@@ -1,4 +1,4 @@
-"""Ports for what a measurement starts: below the range from which the kernel draws, so that they stay free meanwhile."""
+"""Ports for what a measurement starts: below the range from which the kernel draws, so that they stay free."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ Report = Callable[[str], None]
 _COMPARISONS = {"=": operator.eq, "<=": operator.le, ">=": operator.ge}
 
 
-class NotMeasured(Exception):  # noqa: N818 - named by what happened, as our errors are
+class NotMeasured(Exception):
     """Something that the measurement needs is missing: which, and how to get it. The promise does not hold then."""
 
 

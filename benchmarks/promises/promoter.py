@@ -1,4 +1,4 @@
-"""Promotions by a process of their own, as in earnest: what loads a bundle must not hold up the clients that measure."""
+"""Promotions by a process of their own, as in earnest: loading a bundle must not hold up the clients that measure."""
 
 from __future__ import annotations
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,10 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psutil
-
 from model.registry import Registry
-from promises import machine
+from promises import machine, processes
 from promises.artifacts import copied, made
 from promises.ports import free_port
 from promises.wire import Answer, Client
@@ -27,7 +24,7 @@ PATIENCE_SECONDS = 60
 SOON = 0.005
 
 
-class ServiceDied(Exception):  # noqa: N818 - named by what happened
+class ServiceDied(Exception):
     """The service ended by itself; the message holds the end of its log."""
 
 
@@ -70,7 +67,7 @@ class Service:
     def launch(self) -> None:
         """Start the process; `wait` says when it answers."""
         own = {
-            "PYTHONPATH": str(ROOT / "app"),
+            "PYTHONPATH": os.pathsep.join((str(ROOT / "app"), str(ROOT / "model_package"))),
             "SERVICE_PORT": str(self.port),
             "SERVICE_WORKERS": str(self.workers),
             "SERVICE_ARTIFACTS_DIR": str(self.artifacts),
@@ -126,20 +123,22 @@ class Service:
         self.launch()
         self.wait()
 
-    def processes(self) -> list[psutil.Process]:
-        """Itself and all that it started, those that only watch (strace, taskset) included."""
-        if self.process is None:
-            return []
-        with contextlib.suppress(psutil.NoSuchProcess):
-            own = psutil.Process(self.process.pid)
-            return [own, *own.children(recursive=True)]
-        return []
+    def tree(self) -> list[int]:
+        """The process and all that it started, those that only watch (strace) included."""
+        return [] if self.process is None else processes.tree(self.process.pid)
 
-    def answering(self) -> list[psutil.Process]:
-        """The processes that hold the listening socket and have no children that do: the workers."""
-        holders = {process.pid: process for process in self.processes() if _listens(process, self.port)}
-        parents = {process.ppid() for process in holders.values()}
-        return [process for pid, process in holders.items() if pid not in parents]
+    def workers_listening(self) -> list[int]:
+        """The processes that hold the listening socket and started none that does: the workers."""
+        holders = [pid for pid in self.tree() if processes.sockets(pid, self.port, processes.LISTENING)]
+        parents = {processes.parent(pid) for pid in holders}
+        return [pid for pid in holders if pid not in parents]
+
+    def end_gently(self) -> int:
+        """SIGTERM to the service itself, also where strace stands before it, and the exit status."""
+        assert self.process is not None  # noqa: S101 - only what was launched can end
+        for pid in self.tree()[1 if self.before else 0 :][:1]:
+            os.kill(pid, signal.SIGTERM)
+        return self.process.wait(PATIENCE_SECONDS)
 
     def kill(self) -> None:
         """SIGKILL to every process at the same time, as when the machine's memory ends."""
@@ -150,26 +149,17 @@ class Service:
             self.process = None
 
     def stop(self) -> int:
-        """SIGTERM, and the exit status; SIGKILL when that does not end it."""
+        """SIGTERM, and the exit status; SIGKILL when that does not end it. 0 when it does not run."""
         if self.process is None:
             return 0
-        process = self.process
-        self.process.terminate()
         try:
-            return process.wait(PATIENCE_SECONDS)
+            return self.end_gently()
         finally:
             self.kill()
 
 
-def _listens(process: psutil.Process, port: int) -> bool:
-    with contextlib.suppress(psutil.Error):
-        found = process.net_connections("tcp")
-        return any(line.status == psutil.CONN_LISTEN and line.laddr.port == port for line in found)
-    return False
-
-
 @contextlib.contextmanager
-def prepared(  # noqa: PLR0913 - what a service can differ in
+def prepared(
     contract: str = "reggaeton",
     *,
     artifacts: Path | None = None,
@@ -191,7 +181,7 @@ def prepared(  # noqa: PLR0913 - what a service can differ in
 
 
 @contextlib.contextmanager
-def running(  # noqa: PLR0913 - what a service can differ in
+def running(
     contract: str = "reggaeton",
     *,
     artifacts: Path | None = None,
@@ -206,8 +196,3 @@ def running(  # noqa: PLR0913 - what a service can differ in
     ) as service:
         service.start()
         yield service
-
-
-def kept_log(service: Service, target: Path) -> None:
-    """Save the log of a service that misbehaved before its folder goes."""
-    shutil.copy(service.folder / "log", target)

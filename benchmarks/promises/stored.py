@@ -28,6 +28,8 @@ def records_of(segment: Path) -> Iterator[Record]:
         (fault,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         if fault != "ok":
             raise ValueError(f"{segment.name} is damaged: {fault}")
+        if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'groups'").fetchone():
+            return  # its writer died before it was ready: nothing was acknowledged from it
         for (body,) in connection.execute("SELECT body FROM groups ORDER BY sequence"):
             yield from json.loads(body)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from dataclasses import dataclass
 from types import TracebackType
@@ -128,11 +129,9 @@ class Client:
             return NONE
 
     def _exchange(self, connection: socket.socket, raw: bytes) -> Answer:
-        try:
+        # The other side may have answered before it had read all: that answer is still to be read.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             connection.sendall(raw)
-        except (BrokenPipeError, ConnectionResetError):
-            # The other side may have answered before it had read all: that answer is still to be read.
-            pass
         received = bytearray()
         while True:
             found = whole(received)
@@ -149,7 +148,7 @@ class Client:
 
 
 def say_alone(address: Address, raw: bytes, time_out: float = 5) -> tuple[Answer, bool]:
-    """Some bytes on a connection of their own, and nothing after them: the answer, and whether it had to be given up."""
+    """Some bytes on a connection of their own, and nothing after: the answer, and whether it had to be given up."""
     try:
         with socket.create_connection(address, time_out) as connection:
             return _until_closed(connection, raw)

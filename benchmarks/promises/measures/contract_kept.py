@@ -35,8 +35,8 @@ def _answers(service: Service, name: str) -> Iterator[tuple[Breach, Answer]]:
     with Client(service.address) as client:
         for breach in breaches(contract):
             yield breach, client.predict(breach.body)
-        for door, breach, raw in dialects.breaches(service, contract):
-            yield Breach(f"{door}: {breach}", raw), client.say(raw)
+        for door, what, raw in dialects.breaches(service, contract):
+            yield Breach(f"{door}: {what}", raw), client.say(raw)
 
 
 def _still_right(service: Service, name: str) -> None:

@@ -40,10 +40,7 @@ def measure(short: bool, report: Report) -> Measured:  # noqa: FBT001 - the sign
                     requests.seen(number, answer.head, answer.body)
         time.sleep(0.2)
         report(f"{len(ledger.acknowledged)} of {count} answered by 200")
-        for process in service.processes()[1:2]:
-            process.terminate()
-        if service.process is not None:
-            service.process.wait(60)
+        service.stop()
         seen = judge(calls(service.folder / "trace"))
     detail = {**seen, "acknowledged": len(ledger.acknowledged), "without_flush": seen["without_flush"][:MOST_NAMED]}
     missed = count - seen["sent"]

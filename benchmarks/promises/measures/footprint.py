@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from promises import bodies
+from promises import bodies, processes
 from promises.measures.restart import first_answer
 from promises.promise import Measured, NotMeasured, Report
 from promises.service import ROOT, prepared, running
@@ -18,12 +18,11 @@ from promises.spread import spread
 from promises.wire import Client
 
 MEGABYTE = 1_000_000
-MEBIBYTE = 1024 * 1024
 # What may not be in it: what trains, what orchestrates, what compiles.
-BANNED = {
-    "apache-airflow", "apache-airflow-core", "pandas", "scikit-learn", "scipy", "pyarrow", "cython", "numba", "llvmlite",
-    "ziglang", "setuptools",
-}  # fmt: skip
+_TRAINING = ("pandas", "scikit-learn", "scipy", "pyarrow", "joblib")
+_ORCHESTRATING = ("apache-airflow", "apache-airflow-core", "apache-airflow-task-sdk", "celery")
+_COMPILING = ("cython", "numba", "llvmlite", "ziglang")
+BANNED = {*_TRAINING, *_ORCHESTRATING, *_COMPILING}
 STARTS, SHORT_STARTS = 10, 1
 WORKERS = 2
 
@@ -38,7 +37,6 @@ def installed(short: bool, report: Report) -> Measured:  # noqa: FBT001 - the si
         if done.returncode:
             raise NotMeasured(f"the environment could not be made: {done.stderr[-500:]}")
         (packages,) = venv.glob("lib/python*/site-packages")
-        subprocess.run([venv / "bin" / "uv", "pip", "uninstall", "--quiet", "--python", venv / "bin" / "python", "pip"], check=False)
         sizes = _sizes(path for path in packages.iterdir() if not _is_installer(path))
         names = {path.name.partition("-")[0].lower().replace("_", "-") for path in packages.glob("*.dist-info")}
     banned = sorted(names & BANNED)
@@ -47,12 +45,16 @@ def installed(short: bool, report: Report) -> Measured:  # noqa: FBT001 - the si
         raise AssertionError(f"the service's lock installs {', '.join(banned)}")
     largest = dict(sorted(sizes.items(), key=lambda item: -item[1])[:8])
     shown = {package: round(size / MEGABYTE, 1) for package, size in largest.items()}
-    return Measured(sum(sizes.values()) / MEGABYTE, "MB", {"packages": len(names), "largest_MB": shown, "banned": banned})
+    return Measured(
+        sum(sizes.values()) / MEGABYTE, "MB", {"packages": len(names), "largest_MB": shown, "banned": banned}
+    )
 
 
 def _is_installer(path: Path) -> bool:
     """What makes the environment and is no part of it."""
-    return path.name.startswith(("uv", "pip", "setuptools")) and not path.name.startswith("uvicorn") and not path.name.startswith("uvloop")
+    # Python's own module of environments puts pip and setuptools there.
+    names = ("pip", "setuptools", "pkg_resources", "_distutils_hack", "distutils-precedence", "uv")
+    return path.name.partition("-")[0].partition(".")[0] in names
 
 
 def _sizes(paths: Iterable[Path]) -> dict[str, int]:
@@ -60,7 +62,9 @@ def _sizes(paths: Iterable[Path]) -> dict[str, int]:
     sizes = {}
     for path in paths:
         files = path.rglob("*") if path.is_dir() else [path]
-        sizes[path.name] = sum(file.stat().st_blocks * 512 for file in files if file.is_file() and not file.is_symlink())
+        sizes[path.name] = sum(
+            file.stat().st_blocks * 512 for file in files if file.is_file() and not file.is_symlink()
+        )
     return sizes
 
 
@@ -71,10 +75,10 @@ def resident(short: bool, report: Report) -> Measured:  # noqa: FBT001 - the sig
         for seed in range(200 if short else 2000):
             with Client(service.address) as client:
                 client.predict(bodies.body(contract, 100 if seed % 10 == 0 else 1, seed))
-        # The shared library pages count for each: what a worker alone would need.
-        sizes = {process.pid: process.memory_info().rss / MEGABYTE for process in service.processes()}
-        workers = {process.pid for process in service.answering()}
-    detail: dict[str, Any] = {"workers": sorted(round(sizes[pid], 1) for pid in workers if pid in sizes)}
+        # Pages of shared libraries count for each: as much as a worker alone would need.
+        sizes = {pid: processes.resident_bytes(pid) / MEGABYTE for pid in service.tree()}
+        workers = service.workers_listening()
+    detail: dict[str, Any] = {"workers": sorted(round(sizes[pid], 1) for pid in workers)}
     detail["others"] = sorted(round(size, 1) for pid, size in sizes.items() if pid not in workers)
     report(f"{detail}")
     if len(workers) != WORKERS:

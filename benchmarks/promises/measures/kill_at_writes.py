@@ -1,4 +1,4 @@
-"""No acknowledged prediction is lost by a kill at any write: the 1st, the 2nd, ... system call that changes the disk."""
+"""No acknowledged prediction is lost by a kill at any write: the 1st, 2nd, ... system call that changes the disk."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from promises.wire import Client
 WRITES = "write,pwrite64,fsync,fdatasync,ftruncate,rename,unlink,mkdir"
 REQUESTS = 4
 SHORT_MOMENTS = 5
+# strace ends as the process ended that it watched.
+KILLED = (-9, 137)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,14 +97,6 @@ def _life(service: Service, ledger: Ledger, name: str, before: list[str]) -> boo
     except ServiceDied:
         return True
     else:
-        return _ended_by_kill(service)
+        return service.end_gently() in KILLED
     finally:
         service.kill()
-
-
-def _ended_by_kill(service: Service) -> bool:
-    """SIGTERM to the service itself: strace would not pass it on."""
-    for process in service.processes()[1 if service.before else 0 :][:1]:
-        process.terminate()
-    assert service.process is not None  # noqa: S101 - it was started above
-    return service.process.wait(60) in (-9, 137)

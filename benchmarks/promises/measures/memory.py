@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
-import psutil
-
-from promises import bodies
+from promises import bodies, processes
 from promises.promise import Measured, Report
 from promises.service import Service, running
 from promises.wire import Address, Client, status_of
@@ -33,7 +31,8 @@ def measure(short: bool, report: Report) -> Measured:  # noqa: FBT001 - the sign
         _warm_up(service)
         for name, send in SENDERS.items():
             before = _resident(service)
-            _forget_peaks(service)
+            for pid in service.tree():
+                processes.forget_peak(pid)
             answered[name] = _at_once(service.address, send, size)
             grown[name] = round((_peak(service) - before) / MEBIBYTE, 1)
             report(f"{name}: {grown[name]} MiB, answered {answered[name]}")
@@ -55,26 +54,12 @@ def _warm_up(service: Service) -> None:
             client.predict(largest)
 
 
-def _workers(service: Service) -> Iterator[psutil.Process]:
-    return iter(service.processes())
-
-
 def _resident(service: Service) -> int:
-    return sum(process.memory_info().rss for process in _workers(service))
-
-
-def _forget_peaks(service: Service) -> None:
-    for process in _workers(service):
-        # 5: begin the peak of the resident set anew (man 5 proc).
-        Path(f"/proc/{process.pid}/clear_refs").write_text("5")
+    return sum(map(processes.resident_bytes, service.tree()))
 
 
 def _peak(service: Service) -> int:
-    kibibytes = 0
-    for process in _workers(service):
-        lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
-        kibibytes += next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
-    return kibibytes * 1024
+    return sum(map(processes.peak_bytes, service.tree()))
 
 
 # ------------------------------------------------------------------------------------------- senders
@@ -95,10 +80,9 @@ def _at_once(address: Address, send: Send, size: int) -> list[int]:
 
 def _sent(address: Address, send: Send, size: int) -> int:
     with socket.create_connection(address, 30) as connection:
-        try:
+        # It may be refused while it is being sent.
+        with contextlib.suppress(OSError):
             send(connection, size)
-        except OSError:
-            pass  # it was refused while it was being sent
         try:
             return status_of(connection.recv(65536))
         except OSError:

@@ -13,7 +13,7 @@ from model.bundle import Bundle
 from model.derived.encoding import encode
 from model.derived.request import parse, request_model
 from promises import bodies
-from promises.load import Load, in_background
+from promises.load import Load, steadily
 from promises.promise import Measured, Report
 from promises.promoter import promoter
 from promises.service import Service, running
@@ -23,6 +23,7 @@ from promises.wire import header, prediction
 TOLERANCE = 1e-12
 SWAPS, SHORT_SWAPS = 20, 4
 ANSWERS_A_SWAP = 150
+REQUESTS_A_SECOND = 400
 ROWS = (1, 1, 1, 2, 7, 64)
 CONTRACTS, SHORT_CONTRACTS = ("reggaeton", "wine", "diabetes"), ("reggaeton",)
 MOST_NAMED = 10
@@ -62,7 +63,7 @@ def _traffic(service: Service, swaps: int) -> dict[str, tuple[str, Any]]:
     load = Load(service.address, lambda number: requests[number % len(requests)], seen)
     versions = service.registry.versions()
     with promoter(service) as swapper:
-        clients = in_background(load, 4)
+        clients = steadily(load, REQUESTS_A_SECOND)
         for swap in range(swaps):
             wanted = (swap + 1) * ANSWERS_A_SWAP
             while len(told) < wanted and clients.is_alive():

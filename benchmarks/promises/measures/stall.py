@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from promises import bodies, machine
 from promises.heavy_bodies import HEAVY, MOST

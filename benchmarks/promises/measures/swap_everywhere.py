@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import time
 
-from promises import bodies
+from promises import bodies, processes
 from promises.promise import Measured, Report
 from promises.promoter import promoter
 from promises.service import Service, running
@@ -41,17 +41,13 @@ def _reach_every_worker(service: Service, clients: list[Client], question: bytes
     for _ in range(MOST_TRIES):
         for client in clients:
             client.say(question)
-        counts = {process.pid: _connections(process, service.port) for process in service.answering()}
+        workers = service.workers_listening()
+        counts = {pid: processes.sockets(pid, service.port, processes.CONNECTED) for pid in workers}
         if len(counts) == WORKERS and all(counts.values()):
             return dict(enumerate(counts.values()))
         for client in clients[::2]:
             client.close()
     raise RuntimeError(f"{WORKERS} workers were started, and the connections went to {counts}")
-
-
-def _connections(process: object, port: int) -> int:
-    lines = process.net_connections("tcp")  # type: ignore[attr-defined]  # psutil.Process
-    return sum(1 for line in lines if line.status == "ESTABLISHED" and line.laddr.port == port)
 
 
 def _until_all(clients: list[Client], question: bytes, version: str) -> float:
