@@ -7,7 +7,7 @@ EXIT ?=
 RUN = .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format python environment test-environment lock env compose-smoke screenshots clean
+.PHONY: help demo test lint format python environment test-environment lock env compose-smoke screenshots promises clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ compose-smoke: ## Build and run docker-compose, both DAGs on a Celery worker, a 
 
 screenshots: test-environment ## Take the pictures in docs/ anew from a running `make demo` (needs Chromium)
 	@$(RUN) docs/screenshots.py --airflow-port $(AIRFLOW_PORT) --service-port $(SERVICE_PORT)
+
+promises: test-environment ## Measure what the service promises, on a quiet machine; status 0 only when all of it holds
+	@$(RUN) benchmarks/promises $(if $(ONLY),--only "$(ONLY)")
 
 clean: ## Remove the environments and what tools left; data, models and Airflow's home stay
 	rm -rf .venv .venv-* dist .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

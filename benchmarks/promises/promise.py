@@ -55,6 +55,7 @@ class Promise:
     on_a_quiet_machine: the number is a time or a size, which other programs disturb: the short form in the tests
     measures it and does not judge it.
     in_short: the short form measures it at all.
+    needs: programs beside Python.
     """
 
     name: str
@@ -63,3 +64,4 @@ class Promise:
     measure: Callable[[bool, Report], Measured]
     on_a_quiet_machine: bool = False
     in_short: bool = True
+    needs: tuple[str, ...] = ()

@@ -55,18 +55,21 @@ PROMISES: Final[tuple[Promise, ...]] = (
         "the same, over a kill at every write",
         Goal("=", 0),
         kill_at_writes.measure,
+        needs=("strace",),
     ),
     Promise(
         "flush-first",
         "answers of status 200 that left before an fdatasync",
         Goal("=", 0),
         flush_first.measure,
+        needs=("strace",),
     ),
     Promise(
         "outage",
         "failed, lost or stored twice while the database was away and the shipper was killed",
         Goal("=", 0),
         outage.measure,
+        needs=("postgresql",),
     ),
     Promise(
         "artifacts",
@@ -95,12 +98,14 @@ PROMISES: Final[tuple[Promise, ...]] = (
         Goal(">=", 95, "%"),
         overload.measure,
         on_a_quiet_machine=True,
+        needs=("nginx",),
     ),
     Promise(
         "slow-sockets",
         "health checks and predictions unanswered beside 3,000 slow sockets",
         Goal("=", 0),
         slow_sockets.measure,
+        needs=("nginx",),
     ),
     Promise(
         "stall",
