@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,15 +22,14 @@ from promises.promise import NotMeasured, Promise  # noqa: E402 - found only now
 from promises.table import PROMISES  # noqa: E402
 
 
-def short_forms() -> Iterator[object]:
-    """Every promise that has one."""
-    for promise in PROMISES:
-        if promise.in_short:
-            marks = [pytest.mark.services] if promise.needs else []
-            yield pytest.param(promise, id=promise.name, marks=marks)
+SHORT_FORMS = [
+    pytest.param(promise, id=promise.name, marks=[pytest.mark.services] if promise.needs else [])
+    for promise in PROMISES
+    if promise.in_short
+]
 
 
-@pytest.mark.parametrize("promise", short_forms())
+@pytest.mark.parametrize("promise", SHORT_FORMS)
 def test_the_promise_holds(promise: Promise) -> None:
     """A time or a size is measured, whatever it is: what the measurement finds out on its way may still fail."""
     try:

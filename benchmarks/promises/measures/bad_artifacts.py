@@ -19,9 +19,9 @@ from promises.promise import Measured, Report
 from promises.service import Service, running
 from promises.wire import Client
 
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 60
 SOON = 0.01
-SHORT_EVERY = 12
+SHORT_EVERY = 16
 MOST_NAMED = 20
 
 
@@ -87,7 +87,12 @@ def _try_all(environment: dict[str, str], private: Path, *, keyed: bool, every: 
             expected = bad.with_key if keyed else bad.without_key
             if expected == "open":
                 continue
-            what = _promote(service, _spoiled(bad, pristine), good)
+            try:
+                what = _promote(service, _spoiled(bad, pristine), good)
+            except TimeoutError as error:
+                # The service follows champions no longer: no more can be tried.
+                yield _Seen(way, expected, f"undecided: {error}")
+                return
             yield _Seen(f"{way}{' (with a key)' if keyed else ''}", expected, "run" if marker.exists() else what)
             marker.unlink(missing_ok=True)
 

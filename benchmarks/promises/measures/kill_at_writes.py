@@ -16,7 +16,7 @@ from promises.wire import Client
 # The system calls by which the spool's files change.
 WRITES = "write,pwrite64,fsync,fdatasync,ftruncate,rename,unlink,mkdir"
 REQUESTS = 4
-SHORT_MOMENTS = 5
+SHORT_MOMENTS = 4
 # strace ends as the process ended that it watched.
 KILLED = (-9, 137)
 

@@ -11,7 +11,7 @@ from promises.promise import Measured, Report
 from promises.service import running
 from promises.stored import Ledger
 
-KILLS, SHORT_KILLS = 100, 4
+KILLS, SHORT_KILLS = 100, 3
 WORKERS, CONNECTIONS = 2, 16
 # Between the first answer after a start and the kill.
 SECONDS = (0.005, 0.4)

@@ -30,6 +30,8 @@ def measure(short: bool, report: Report) -> Measured:  # noqa: FBT001 - the sign
     with running() as service:
         _warm_up(service)
         for name, send in SENDERS.items():
+            if short and name == NO_BODY:
+                continue
             before = _resident(service)
             for pid in service.tree():
                 processes.forget_peak(pid)

@@ -21,7 +21,7 @@ from promises.stored import Record, records
 from promises.wire import header, prediction
 
 TOLERANCE = 1e-12
-SWAPS, SHORT_SWAPS = 20, 4
+SWAPS, SHORT_SWAPS = 20, 3
 ANSWERS_A_SWAP = 150
 REQUESTS_A_SECOND = 400
 ROWS = (1, 1, 1, 2, 7, 64)

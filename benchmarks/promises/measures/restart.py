@@ -10,7 +10,7 @@ from promises.service import PATIENCE_SECONDS, SOON, Service, running
 from promises.spread import quantile, spread
 from promises.wire import Client
 
-RESTARTS, SHORT_RESTARTS = 20, 2
+RESTARTS, SHORT_RESTARTS = 20, 1
 
 
 def measure(short: bool, report: Report) -> Measured:  # noqa: FBT001 - the signature of all promises

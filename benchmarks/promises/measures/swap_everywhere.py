@@ -14,7 +14,7 @@ from promises.spread import spread
 from promises.wire import Client, prediction
 
 WORKERS, CONNECTIONS = 2, 16
-SWAPS, SHORT_SWAPS = 20, 3
+SWAPS, SHORT_SWAPS = 20, 2
 PATIENCE_SECONDS = 10
 MOST_TRIES = 50
 

@@ -13,7 +13,7 @@ from promises.promoter import promoter
 from promises.service import Service, running
 from promises.wire import prediction
 
-SWAPS, SHORT_SWAPS = 50, 6
+SWAPS, SHORT_SWAPS = 50, 4
 CONNECTIONS = 4
 PATIENCE_SECONDS = 10
 SOON = 0.02
