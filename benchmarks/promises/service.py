@@ -137,7 +137,8 @@ class Service:
         """SIGTERM to the service itself, also where strace stands before it, and the exit status."""
         assert self.process is not None  # noqa: S101 - only what was launched can end
         for pid in self.tree()[1 if self.before else 0 :][:1]:
-            os.kill(pid, signal.SIGTERM)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
         return self.process.wait(PATIENCE_SECONDS)
 
     def kill(self) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis import strategies as st
 
 from promises import bodies
@@ -139,6 +139,7 @@ def _run(strategy: st.SearchStrategy[Any], count: int, seen: Callable[[Any], Non
         derandomize=False,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
+        verbosity=Verbosity.quiet,
     )
     @given(strategy)
     def each(value: Any) -> None:  # noqa: ANN401 - whatever the strategy makes

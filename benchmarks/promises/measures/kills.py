@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import time
 
 from promises.keyed import Keyed
@@ -28,6 +30,10 @@ def measure(short: bool, report: Report) -> Measured:  # noqa: FBT001 - the sign
             load = Load(service.address, requests.make, requests.seen)
             clients = in_background(load, CONNECTIONS)
             time.sleep(chance.uniform(*SECONDS))
+            if kill % 3 == 1:
+                # One worker alone: the others go on, and it is replaced.
+                os.kill(chance.choice(service.workers_listening()), signal.SIGKILL)
+                time.sleep(chance.uniform(*SECONDS))
             service.kill()
             load.enough.set()
             clients.join()
