@@ -21,7 +21,6 @@ sys.path.insert(0, str(BENCHMARKS))
 from promises.promise import NotMeasured, Promise  # noqa: E402 - found only now
 from promises.table import PROMISES  # noqa: E402
 
-
 SHORT_FORMS = [
     pytest.param(promise, id=promise.name, marks=[pytest.mark.services] if promise.needs else [])
     for promise in PROMISES
