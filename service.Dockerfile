@@ -23,6 +23,10 @@ RUN useradd --uid 50000 --gid 0 --no-log-init --no-create-home --home-dir /nonex
  && install --directory --owner=service --group=0 --mode=0775 /run/service /spool
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
+    PYTHONPATH=/srv \
+    SERVICE_HOST=0.0.0.0 \
+    SERVICE_PORT=8000 \
+    SERVICE_SPOOL_DIR=/spool \
     ORT_DISABLE_TELEMETRY=1
 COPY --from=locked /opt/venv /opt/venv
 COPY --from=package /wheels /wheels
@@ -34,5 +38,4 @@ EXPOSE 8000
 # As in docker-compose.yml, but for the port: what a `docker run` or a cluster wants.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
   CMD ["python", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:8000/health/live', timeout=4)"]
-CMD ["uvicorn", "--app-dir=/srv", "--factory", "app.main:create_app", "--host=0.0.0.0", "--port=8000", \
-  "--no-access-log", "--no-server-header"]
+CMD ["python", "-m", "app"]

@@ -84,7 +84,7 @@ class Deployment:
     def environment(self) -> dict[str, str]:
         """The environment of every component."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
-        paths = [str(self.root / "airflow" / "config"), inherited.get("PYTHONPATH", "")]
+        paths = [str(self.root / "airflow" / "config"), str(self.root / "app"), inherited.get("PYTHONPATH", "")]
         own = {
             "PYTHONPATH": os.pathsep.join(filter(None, paths)),
             "PYTHONUNBUFFERED": "1",
@@ -97,13 +97,11 @@ class Deployment:
     def components(self) -> list[Component]:
         """The programs: Airflow's three (the triggerer has nothing to do here), the service, its spool's shipper."""
         airflow = (sys.executable, "-P", "-m", "airflow")
-        app = ("--app-dir", str(self.root / "app"), "--factory", "app.main:create_app", "--no-access-log")
-        listen = ("--host", HOST, "--port", str(self.service_port))
         return [
             Component("api-server", (*airflow, "api-server")),
             Component("scheduler", (*airflow, "scheduler", "--skip-serve-logs")),
             Component("dag-processor", (*airflow, "dag-processor")),
-            Component("service", (sys.executable, "-P", "-m", "uvicorn", *app, *listen)),
+            Component("service", (sys.executable, "-P", "-m", "app")),
             Component("shipper", (sys.executable, "-P", "-m", "model", "ship", "--follow")),
         ]
 
@@ -117,6 +115,8 @@ class Deployment:
             "SERVICE_CONTRACT": self.contract_name,
             "SERVICE_ARTIFACTS_DIR": str(self.artifacts_dir),
             "SERVICE_SPOOL_DIR": str(self.spool_dir),
+            "SERVICE_HOST": HOST,
+            "SERVICE_PORT": str(self.service_port),
         }
 
     def _airflow(self) -> dict[str, str]:

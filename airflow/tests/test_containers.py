@@ -134,7 +134,7 @@ def test_images_install_by_hash_only_and_do_not_run_as_root(dockerfile: Path) ->
 
 def test_the_socket_that_the_service_listens_on_is_the_one_nginx_asks() -> None:
     path = "/run/service/service.sock"
-    assert f"--uds={path}" in SERVICES["service"]["command"]
+    assert SERVICES["service"]["environment"]["SERVICE_UDS"] == path
     assert f"server unix:{path};" in (ROOT / "app" / "nginx.conf").read_text(encoding="utf-8")
 
 

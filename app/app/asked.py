@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from app.protocols.door import Answered
 
 if TYPE_CHECKING:
     from app.serving import Serving
@@ -50,7 +51,7 @@ class Asked:
     said: bytes
     figures: bytes
     several: bool
-    output: Floats | None
+    output: Floats
     error: Exception | None
 
     def settle(self) -> None:
@@ -87,22 +88,15 @@ class Awaited(Asked):
     async def answer(self) -> Answered:
         """The answer, once it may be sent. Raises what the batcher or the recorder say."""
         await self._settled
-        return Answered(self.serving, self.id.decode(), self.labels, self.scores, self.output)
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """The answer of n rows.
-
-    prediction_id: of the request; its only row has the same, row i of several `<id>-<i>`.
-    labels, scores: see `model.decision.Predictions`; output: float64 [n, classes], or [n] in a regression.
-    """
-
-    serving: Serving
-    prediction_id: str
-    labels: list[int | str | float]
-    scores: list[float]
-    output: Any
+        contract = self.serving.contract
+        return Answered(
+            contract=contract,
+            version=self.serving.version,
+            prediction_id=self.id.decode(),
+            labels=self.labels,
+            scores=self.scores,
+            probabilities=self.output.tolist() if contract.target.labels else None,
+        )
 
 
 def new_ids(count: int) -> list[bytes]:

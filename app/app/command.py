@@ -31,6 +31,7 @@ def main() -> None:
         settings = ServiceSettings()
     except ValidationError as error:
         sys.exit(f"error: {explain(error, 'a SERVICE_* variable is wrong')}")
+    _remove_stale(settings.uds)
     # What has been imported lives for ever: the collector need not look through it again, in no worker.
     gc.freeze()
     gc.enable()
@@ -40,6 +41,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="service-") as folder:
         os.environ.setdefault("SERVICE_METRICS_DIR", folder)
         uvicorn.run(FACTORY, **options(settings))
+
+
+def _remove_stale(socket: Path | None) -> None:
+    """A killed service leaves its socket file behind, and the next one could not listen there."""
+    if socket is not None and socket.is_socket():
+        socket.unlink()
 
 
 def options(settings: ServiceSettings) -> dict[str, Any]:

@@ -9,30 +9,48 @@ import anyio
 import anyio.to_thread
 
 from app.access import current_request
-from app.asked import Answered, Awaited
+from app.asked import Awaited
 from app.errors import Overloaded
+from app.protocols.door import Answered, Served, translate
+from app.protocols.get_prediction import canonical, is_other_form
+from app.protocols.get_prediction import columns as in_columns
 
 if TYPE_CHECKING:
     from app.lane import Lane
+    from app.protocols.frames import Columns
     from app.serving import Serving
+    from app.settings import ServiceSettings
     from model.decision import Predictions
 
 # Large requests that may wait for a thread. More would only hold more bodies in memory.
 MOST_ELSEWHERE: Final = 16
+BYTES_A_VALUE: Final = 8  # about
 
 
 class Door:
     """One worker's door to its lane. Every method is for the event loop's thread."""
 
-    def __init__(self, lane: Lane, threads: int) -> None:
-        """threads: large requests that are decoded and scored at the same time."""
+    def __init__(self, lane: Lane, settings: ServiceSettings) -> None:
+        """settings.threads: large requests that are decoded and scored at the same time."""
         self.lane = lane
-        self._threads = anyio.CapacityLimiter(threads)
+        self.max_body_bytes = settings.max_body_bytes
+        self.threads = anyio.CapacityLimiter(settings.threads)
         self._elsewhere = 0
 
     def serving(self) -> Serving:
         """What is in use. Raises BundleNotFound while there is nothing."""
         return self.lane.predictor.serving()
+
+    def served(self) -> Served:
+        """What is in use, as the protocols see it. Raises BundleNotFound while there is nothing."""
+        serving = self.serving()
+        return Served(serving.contract, serving.version)
+
+    async def predict(self, columns: Columns) -> Answered:
+        """Answer columns of plain JSON values: what stands under "data" in a body. Raises as `answer`."""
+        size = sum(map(len, columns.values())) * BYTES_A_VALUE
+        body = await translate(self, size, lambda: canonical(columns))
+        return await self.answer(self.serving(), body)
 
     async def answer(self, serving: Serving, body: bytes) -> Answered:
         """Answer a body in the canonical form.
@@ -63,11 +81,13 @@ class Door:
         """Ten thousand rows take a second: in a thread, because others must not wait for them."""
         self._elsewhere += 1
         try:
-            predictions = await anyio.to_thread.run_sync(_read_and_predict, asked, limiter=self._threads)
+            predictions = await anyio.to_thread.run_sync(_read_and_predict, asked, limiter=self.threads)
         finally:
             self._elsewhere -= 1
         self.lane.batcher.answered(asked, predictions)
 
 
 def _read_and_predict(asked: Awaited) -> Predictions:
+    if is_other_form(asked.body):
+        asked.body = canonical(in_columns(asked.body))
     return asked.serving.predict(asked.serving.read(asked.body))

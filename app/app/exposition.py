@@ -81,7 +81,9 @@ class _Collected(Collector):
         yield GaugeMetricFamily(
             "service_spool_oldest_seconds", "Age of what waits longest to be shipped", value=self.spool[1]
         )
-        info = GaugeMetricFamily("service_model_info", "Workers that serve it", labels=["contract", "version"])
+        info = GaugeMetricFamily(
+            "service_model_info", "Workers that serve it", labels=["contract", "version", "served_by"]
+        )
         for model, workers in Counter(tuple(one["model"]) for one in self.alive if one["model"]).items():
             info.add_metric(list(model), workers)
         yield info

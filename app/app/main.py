@@ -20,10 +20,12 @@ from app.lane import SMALL_BODY, Lane
 from app.meter import Meter
 from app.metrics import Metrics
 from app.predictor import Predictor
+from app.protocols.tables import add_protocols
 from app.recorder import recorder_of
 from app.routes import Routes
 from app.settings import ServiceSettings
 from model.registry import Registry
+from model.signature import read_public_keys
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -35,7 +37,8 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     """The service. Before its first request it loads the champion, if there is one, and begins to follow it."""
     settings = settings or ServiceSettings()
     logs.configure(settings.log_level)
-    registry = Registry(settings.artifacts_dir, settings.contract)
+    keys = read_public_keys(settings.signing_key) if settings.signing_key is not None else None
+    registry = Registry(settings.artifacts_dir, settings.contract, verify_key=keys)
     meter = Meter()
     predictor = Predictor(registry, settings.contract, retry_seconds=settings.retry_seconds)
     recorder = recorder_of(settings, meter)
@@ -53,6 +56,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
             yield {"lane": lane}
             tasks.cancel_scope.cancel()
         await anyio.to_thread.run_sync(lane.batcher.close)
+        predictor.close()
 
     # openapi_url=None: FastAPI's own routes know neither the bundle in use nor a page that works offline.
     app = FastAPI(
@@ -60,9 +64,11 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     )
     app.state.predictor = predictor
     app.openapi = Documents(app.routes, predictor)  # type: ignore[method-assign]  # FastAPI's documented way
-    app.include_router(Routes(lane, Door(lane, settings.threads), settings).table(app.openapi))
+    door = Door(lane, settings)
+    app.include_router(Routes(lane, door, settings).table(app.openapi))
     app.include_router(metrics.table())
     app.include_router(Admin(registry, predictor, settings.admin_secret()).table())
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(Access, meter=meter)
+    add_protocols(app, door)
     return app

@@ -74,7 +74,7 @@ class Metrics:
             **self.lane.meter.said(),
             "at": time.time(),
             "bound": self.lane.bound,
-            "model": None if current is None else [current.contract.name, current.version],
+            "model": None if current is None else [current.contract.name, current.version, current.bundle.served_by],
             "refused_version": None if refused is None else refused.version,
             "failing": self.lane.recorder.trouble is not None,
         }

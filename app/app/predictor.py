@@ -43,6 +43,7 @@ class Predictor:
         self._retry_seconds = retry_seconds
         self.current: Serving | None = None
         self.refused: Refused | None = None
+        self._retired: list[Serving] = []
 
     def serving(self) -> Serving:
         """What is in use. Raises BundleNotFound while there is nothing."""
@@ -67,6 +68,7 @@ class Predictor:
             self._refuse(version, error)
             return
         before, self.current, self.refused = self.current, serving, None
+        self._retire(before)
         contract = serving.bundle.contract
         changed = before is not None and before.bundle.contract.fingerprint != contract.fingerprint
         log.info(
@@ -78,6 +80,19 @@ class Predictor:
                 "contract_changed": changed,
             },
         )
+
+    def close(self) -> None:
+        """Let go of the models' own processes, where there are any."""
+        for serving in (*self._retired, self.current):
+            if serving is not None:
+                serving.bundle.close()
+        self._retired = []
+
+    def _retire(self, before: Serving | None) -> None:
+        """Requests that were under way at the last swap have been answered by now: that model can go."""
+        for serving in self._retired:
+            serving.bundle.close()
+        self._retired = [] if before is None else [before]
 
     def _champion(self) -> str | None:
         try:

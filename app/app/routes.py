@@ -10,6 +10,7 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from app import body, pages
 from app.documents import REFERENCE, REQUEST, RESPONSE
 from app.errors import ErrorResponse, answer_for, respond
+from app.protocols import get_prediction
 from app.state import Greeting, Live, Ready, RefusedChampion
 from model.errors import BundleNotFound
 
@@ -68,10 +69,11 @@ class Routes:
         received = await body.read(request, self.settings.max_body_bytes)
         serving = self.door.serving()
         request.state.model_version = serving.version
+        said = request.query_params.getlist("probabilities")
+        probabilities = get_prediction.wants_probabilities(serving.contract, said)
         answered = await self.door.answer(serving, received)
         request.state.prediction_id = answered.prediction_id
-        labels = answered.labels
-        return JSONResponse({"prediction": labels[0] if len(labels) == 1 else labels})
+        return JSONResponse(get_prediction.answer(answered, probabilities=probabilities))
 
     async def ready(self) -> Ready | JSONResponse:
         """Whether predictions are being answered, and by which model."""
@@ -79,12 +81,17 @@ class Routes:
         if current is None:
             answer = answer_for(BundleNotFound()) if self.predictor.refused is None else self.predictor.refused.answer
             return respond(answer)
+        trouble = self.lane.recorder.trouble
+        if trouble is not None:
+            return respond(answer_for(trouble))
         contract = current.bundle.contract
         return Ready(
             status="ready",
             contract=contract.name,
             version=current.version,
             fingerprint=contract.fingerprint,
+            served_by=current.bundle.served_by,
+            log=self.settings.log,
             refused=refused,
         )
 

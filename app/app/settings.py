@@ -50,6 +50,9 @@ class ServiceSettings(BaseSettings):
         ge=256 * MEBIBYTE,
         description="What that folder may hold; above it predictions are refused, or dropped when async",
     )
+    signing_key: Path | None = Field(
+        None, description="A PEM file of Ed25519 public keys: only bundles that one of them has signed are served"
+    )
     admin_token: SecretStr = Field(
         SecretStr(""), description="Opens /admin (at least 16 characters); empty: there is no /admin"
     )

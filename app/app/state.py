@@ -28,10 +28,16 @@ class RefusedChampion(BaseModel):
 
 
 class Ready(BaseModel):
-    """A model is being served: of which contract, which version, and whether a newer one had to be refused."""
+    """A model is being served.
+
+    served_by: its compiled form, or the scikit-learn pipeline itself, in a process of its own.
+    log: how predictions are kept. refused: a newer version that cannot be used.
+    """
 
     status: Literal["ready"]
     contract: str
     version: str
     fingerprint: str
+    served_by: Literal["compiled", "pipeline"]
+    log: Literal["durable", "async", "off"]
     refused: RefusedChampion | None

@@ -8,10 +8,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import httpx
 import uvicorn
 
+from app.asked import new_ids
 from app.main import create_app
+from app.protocols.door import Answered, Served
+from app.protocols.get_prediction import canonical
 from app.settings import ServiceSettings
 from app.wire import Wire
 from model.registry import Registry
@@ -21,6 +25,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fastapi import FastAPI
+
+    from app.predictor import Predictor
+    from app.protocols.frames import Columns
 
 PATIENCE_SECONDS = 60  # only a service that hangs makes anybody wait so long
 SOON = 0.05
@@ -85,3 +92,33 @@ def listen(app: FastAPI) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join()
+
+
+class PredictorDoor:
+    """A door for the protocols without a lane behind it: every answer is made at once, and none is kept."""
+
+    max_body_bytes = 1_000_000
+
+    def __init__(self, predictor: Predictor) -> None:
+        """The predictor has a champion."""
+        self.predictor = predictor
+        self.threads = anyio.CapacityLimiter(1)
+
+    def served(self) -> Served:
+        """See `app.protocols.door.Door`."""
+        serving = self.predictor.serving()
+        return Served(serving.contract, serving.version)
+
+    async def predict(self, columns: Columns) -> Answered:
+        """See `app.protocols.door.Door`."""
+        serving = self.predictor.serving()
+        predictions = serving.predict(serving.read(canonical(columns)))
+        probabilities = predictions.probabilities
+        return Answered(
+            contract=serving.contract,
+            version=serving.version,
+            prediction_id=new_ids(1)[0].decode(),
+            labels=predictions.labels,
+            scores=predictions.scores.tolist(),
+            probabilities=None if probabilities is None else probabilities.tolist(),
+        )

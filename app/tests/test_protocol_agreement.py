@@ -19,11 +19,12 @@ import pytest
 
 from app.predictor import Predictor
 from app.protocols import get_prediction, mlflow
-from app.protocols.door import Answered, PredictorDoor
+from app.protocols.door import Answered
 from app.protocols.reading import JSON
 from app.protocols.v2 import request
 from app.protocols.v2.answer import encoded
 from app.protocols.v2.metadata import model
+from app.testing import PredictorDoor
 from model.contract import LARGEST_EXACT_INTEGER, Category, Column, Contract, Integer, Number, Timestamp
 from model.contracts import find
 from model.errors import RowsRefused
@@ -76,7 +77,7 @@ def doors(bundles: Callable[[str], Path]) -> Callable[[str], PredictorDoor]:
     def door(name: str) -> PredictorDoor:
         predictor = Predictor(Registry(bundles(name), name), name, retry_seconds=0)
         predictor.refresh()
-        return PredictorDoor(predictor, 1_000_000, anyio.CapacityLimiter(1))
+        return PredictorDoor(predictor)
 
     return door
 

@@ -19,6 +19,8 @@ from app.testing import Service
 from model.contract import Contract
 from model.derived.request import example_request
 
+pytestmark = pytest.mark.services
+
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = Path(os.environ.get("CLIENTS_PYTHON", ROOT / ".venv-clients" / "bin" / "python"))
 ASK = Path(__file__).parent / "clients" / "ask.py"

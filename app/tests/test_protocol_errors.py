@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import pytest
 from fastapi import FastAPI
-from protocol_service import speak
 
 from app.protocols.v2.errors import MOST_CHARACTERS, as_text, flattened
 from app.testing import Service, serve
@@ -30,7 +29,6 @@ def prepare(app: FastAPI) -> None:
     for path, route in {"fail": fail, "refuse": refuse, "damaged": damaged}.items():
         app.get(f"/v2/{path}")(route)
         app.get(f"/{path}")(route)
-    speak(app)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,10 @@ import pytest
 from openapi_spec_validator import validate
 from protocol_service import speaking
 
+from app.protocols.description import describe
+from app.protocols.door import Served
 from app.testing import Service
+from model.contract import Contract
 from model.contracts import find
 from model.derived.request import example_request
 
@@ -33,10 +36,16 @@ PATHS = {
 
 
 @pytest.fixture(scope="module")
-def service(bundles: Callable[[str], Path]) -> Iterator[Service]:
-    """A service that speaks every protocol."""
-    with speaking(bundles) as service_of:
-        yield service_of("reggaeton")
+def service_of(bundles: Callable[[str], Path]) -> Iterator[Callable[[str], Service]]:
+    """Services that speak every protocol."""
+    with speaking(bundles) as started:
+        yield started
+
+
+@pytest.fixture
+def service(service_of: Callable[[str], Service]) -> Service:
+    """One that serves reggaeton."""
+    return service_of("reggaeton")
 
 
 @pytest.fixture
@@ -54,6 +63,25 @@ def test_every_path_is_described(document: dict[str, Any]) -> None:
 def test_every_operation_has_a_name_of_its_own(document: dict[str, Any]) -> None:
     names = [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
     assert len(set(names)) == len(names)
+
+
+def test_a_contract_s_document_names_its_model_and_shows_requests_that_are_answered(
+    service_of: Callable[[str], Service], contract: Contract
+) -> None:
+    service = service_of(contract.name)
+    version = service.registry.champion()
+    document = service.client.get("/openapi.json").json()
+    describe(document, Served(contract, version))
+    validate(document)
+    for path, methods in PATHS.items():
+        operation = next(iter(document["paths"][path].values()))
+        said = {one["name"]: one["schema"] for one in operation.get("parameters", ()) if one["in"] == "path"}
+        expected = {"name": {"enum": [contract.name]}, "version": {"enum": [version]}}
+        assert said == {name: expected[name] for name in said}
+        if methods == ["post"]:
+            example = operation["requestBody"]["content"]["application/json"]["example"]
+            answer = service.client.post(path.format(name=contract.name, version=version), json=example)
+            assert answer.status_code == 200, answer.text
 
 
 def test_every_path_of_a_version_answers_for_the_version_that_is_served(service: Service) -> None:

@@ -101,6 +101,8 @@ def test_readiness_names_what_is_served(service: Service, contract: Contract) ->
         "contract": contract.name,
         "version": service.registry.champion(),
         "fingerprint": contract.fingerprint,
+        "served_by": "compiled",
+        "log": "off",
         "refused": None,
     }
 

@@ -33,7 +33,7 @@ WORKER = "model.pipeline_worker"  # not imported: it loads scikit-learn
 # So many rows are sent at once, so that a long batch is many short answers, each with its own deadline.
 ROWS_AT_ONCE = 4096
 NEEDED_PACKAGES = ("joblib", "pandas", "scikit-learn")
-_SECONDS_UNTIL_KILLED = 2.0
+_SECONDS_UNTIL_GONE = 10.0  # after SIGKILL, on a machine with no time to spare
 
 
 class PipelineLost(BundleError):
@@ -232,7 +232,8 @@ class _Child:
             with contextlib.suppress(OSError):
                 self._wire.stream.shutdown(socket.SHUT_RDWR)
             self._process.kill()
-            self._process.wait(_SECONDS_UNTIL_KILLED)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_SECONDS_UNTIL_GONE)
             self._wire.stream.close()
 
 

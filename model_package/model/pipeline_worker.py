@@ -45,8 +45,9 @@ def main(words: Sequence[str]) -> None:
 
 
 def confine(address_space: int) -> None:
-    """No core dumps, no files written, no rights gained; Ctrl-C is the parent's affair."""
+    """No core dumps, no files written, no rights gained; when it is time to end is the parent's affair."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     if address_space:

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from model.signature import PublicKeys
 
 
+MOST_NAME_CHARACTERS = 200  # read of the champion file
+
+
 class Registry:
     """The bundles of one contract; with `verify_key`, only those are loaded that one of its keys has signed."""
 
@@ -46,7 +49,8 @@ class Registry:
     def champion(self) -> str:
         """The version that serves. Raises BundleNotFound when none has been promoted yet."""
         try:
-            return self.champion_file.read_text().strip()
+            with self.champion_file.open() as file:
+                return file.read(MOST_NAME_CHARACTERS).strip()
         except FileNotFoundError:
             message = f"no champion in {self.root}: train one with DAG 1_training_pipeline or `python -m model train`"
             raise BundleNotFound(message) from None

@@ -8,17 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
-import numpy as np
 import pytest
 
-from model import bundle
 from model.bundle import loading
 from model.contracts import find
 from model.errors import BundleError
 from model.registry import Registry
 from model.signature import PublicKeys, make_pair, read_public_keys
 from model.testing.bundles import quick_bundle
-from model.testing.hostile import FLIPS, Hostile, hostile
+from model.testing.hostile import FLIPS, Hostile, hostile, outcome
 from model.testing.hostile_pickles import hostile_pickles
 
 TRACKS = find("reggaeton").contract
@@ -45,28 +43,12 @@ def ways(home: Path) -> dict[str, Hostile]:
     return hostile(home / MARKER, home / "keys" / "signing.pem")
 
 
-def spoilt(home: Path, folder: Path, way: Hostile) -> Path:
-    """A spoilt copy of the challenger, in a folder of its own."""
-    good = home / "artifacts" / TRACKS.name / Registry(home / "artifacts", TRACKS.name).versions()[0]
-    return way.spoil(Path(shutil.copytree(good, folder / good.name)))
-
-
-def outcome(folder: Path, keys: PublicKeys | None) -> str:
-    try:
-        loaded = bundle.load(folder, verify_key=keys)
-    except BundleError:
-        return "refused"
-    loaded.predict(np.zeros((1, loaded.scorer.width)))
-    return "inert"
+def challenger(home: Path) -> Path:
+    return home / "artifacts" / TRACKS.name / Registry(home / "artifacts", TRACKS.name).versions()[0]
 
 
 def outcomes(home: Path, tmp_path: Path, keys: PublicKeys | None, names: list[str]) -> dict[str, str]:
-    found = {}
-    for at, name in enumerate(names):
-        folder = tmp_path / str(at)
-        folder.mkdir()
-        found[name] = outcome(spoilt(home, folder, ways(home)[name]), keys)
-        shutil.rmtree(folder)
+    found: dict[str, str] = {name: outcome(challenger(home), tmp_path, ways(home)[name], keys) for name in names}
     assert not (home / MARKER).exists()
     return found
 
@@ -148,7 +130,7 @@ def test_a_hostile_pipeline_is_not_unpickled_here_even_where_nothing_is_signed(
 ) -> None:
     """It goes to a process of its own, which may do what it likes to itself; it answers no self-test."""
     name = "a pipeline: joblib by lzma"
-    assert outcome(spoilt(home, tmp_path, hostile(tmp_path / MARKER)[name]), None) == "refused"
+    assert outcome(challenger(home), tmp_path, hostile(tmp_path / MARKER)[name]) == "refused"
     assert not unpickled
 
 
@@ -158,11 +140,11 @@ def test_the_champion_goes_on_when_a_spoilt_bundle_is_to_be_promoted(
     shutil.copytree(home / "artifacts", tmp_path / "artifacts")
     registry = Registry(tmp_path / "artifacts", TRACKS.name, verify_key=keys)
     champion = registry.champion()
-    challenger = next(version for version in registry.versions() if version != champion)
-    hostile(tmp_path / MARKER)["a pipeline: os.system"].spoil(registry.root / challenger)
+    other = next(version for version in registry.versions() if version != champion)
+    hostile(tmp_path / MARKER)["a pipeline: os.system"].spoil(registry.root / other)
     for _ in range(2):
         with pytest.raises(BundleError, match="not signed by a key that counts"):
-            registry.promote(challenger)
+            registry.promote(other)
         with pytest.raises(BundleError):
             registry.rollback()
         assert registry.load_champion().version == champion

@@ -91,14 +91,14 @@ def test_promote_and_rollback_by_hand(tmp_path: Path) -> None:
     assert "by hand" in said
 
 
-<<<<<<< HEAD
 def test_an_empty_spool_is_shipped_and_nothing_is_pruned_unless_it_is_said_how_old(tmp_path: Path) -> None:
     spool = ("--spool-dir", str(tmp_path / "spool"))
     assert "shipped 0 rows" in succeeded(model(tmp_path, "ship", *spool))
     assert "--older-than DAYS" in succeeded(model(tmp_path, "prune"))
     said = succeeded(model(tmp_path, "prune", "--older-than", "30", "--origin", "online"))
     assert "0 predictions of reggaeton are left" in said
-=======
+
+
 def test_a_bundle_is_signed_by_hand_and_only_then_promoted_by_who_has_the_key(tmp_path: Path) -> None:
     tracks = find("reggaeton").contract
     first, second = (quick_bundle(tracks, tmp_path / "artifacts", seed=seed) for seed in range(2))
@@ -121,7 +121,6 @@ def test_a_bundle_that_its_pipeline_serves_is_listed_with_the_reason(tmp_path: P
     listed = succeeded(model(tmp_path, "bundles"))
     assert "served by its pipeline, no compiled form: " in listed
     assert "KNeighborsClassifier" in listed
->>>>>>> trust
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,8 @@ def test_every_import_contract_is_kept() -> None:
         ("model.bundle", ("pandas", "pandera", "sklearn", "scipy", "onnx", "sqlalchemy", "pyarrow")),
         ("model.registry", ("pandas", "pandera", "sklearn", "scipy", "onnx", "sqlalchemy", "pyarrow")),
         ("model.__main__", ("pandas", "pandera", "sklearn", "onnxruntime", "sqlalchemy", "pyarrow")),
+        ("model.spool", ("numpy", "sqlalchemy", "onnxruntime")),
+        ("model.spool.shipper", ("pandas", "onnxruntime", "numpy")),
         ("model.store", ("pandas", "pandera", "sklearn", "pyarrow")),
     ],
 )

@@ -404,7 +404,14 @@ def test_the_program_confines_itself_before_it_reads_anything(monkeypatch: pytes
         pipeline_worker.main([str(theirs.detach()), str(os.getppid()), str(1 << 40)])
     import resource
 
-    assert done == [signal.SIGINT, resource.RLIMIT_CORE, resource.RLIMIT_FSIZE, resource.RLIMIT_AS, "serve"]
+    assert done == [
+        signal.SIGINT,
+        signal.SIGTERM,
+        resource.RLIMIT_CORE,
+        resource.RLIMIT_FSIZE,
+        resource.RLIMIT_AS,
+        "serve",
+    ]
 
 
 @pytest.mark.parametrize("orphaned", [True, False])

@@ -73,6 +73,11 @@ def test_promotions_are_audited_and_rolled_back_one_by_one(registry: Registry) -
     assert registry.history()[0]["why"] == f"because {a}"
 
 
+def test_no_more_of_the_champion_file_is_read_than_a_name_takes(registry: Registry) -> None:
+    registry.champion_file.write_text("x" * 10_000)
+    assert registry.champion() == "x" * 200
+
+
 def test_promoting_the_champion_again_changes_nothing(registry: Registry) -> None:
     version = registry.versions()[0]
     registry.promote(version)

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import uuid
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import anyio.to_thread
-
-from model.derived.encoding import encode
-from model.derived.request import parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from app.predictor import Predictor, Serving
     from app.protocols.frames import Columns
     from model.contract import Contract
 
@@ -77,38 +71,3 @@ async def translate(door: Door, size: int, translation: Callable[[], T]) -> T:
     if size <= SMALL_BYTES:
         return translation()
     return await anyio.to_thread.run_sync(translation, limiter=door.threads)
-
-
-class PredictorDoor:
-    """The door to `app.predictor`: every answer is made in a thread."""
-
-    def __init__(self, predictor: Predictor, max_body_bytes: int, threads: anyio.CapacityLimiter) -> None:
-        """Hold all three."""
-        self.predictor = predictor
-        self.max_body_bytes = max_body_bytes
-        self.threads = threads
-
-    def served(self) -> Served:
-        """See `Door`."""
-        serving = self.predictor.serving()
-        return Served(serving.bundle.contract, serving.version)
-
-    async def predict(self, columns: Columns) -> Answered:
-        """See `Door`."""
-        serving = self.predictor.serving()
-        return await anyio.to_thread.run_sync(_answer, serving, columns, limiter=self.threads)
-
-
-def _answer(serving: Serving, columns: dict[str, list[Any]]) -> Answered:
-    contract = serving.bundle.contract
-    rows = parse(serving.request, json.dumps({"data": columns}, allow_nan=False).encode())
-    predictions = serving.bundle.predict(encode(contract, rows.columns))
-    probabilities = predictions.probabilities
-    return Answered(
-        contract=contract,
-        version=serving.version,
-        prediction_id=uuid.uuid4().hex,
-        labels=predictions.labels,
-        scores=predictions.scores.tolist(),
-        probabilities=None if probabilities is None else probabilities.tolist(),
-    )

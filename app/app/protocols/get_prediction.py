@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from app.protocols.frames import from_mapping, from_records
 from app.protocols.reading import parse
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
     from app.protocols.frames import Columns
     from model.contract import Contract
 
+# What an object holds, each value left as the bytes it is written in.
+_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
 
 def columns(body: bytes) -> Columns:
     """The columns of a body in any accepted form; their values are still to be validated. Raises RowsRefused."""
@@ -27,6 +33,26 @@ def columns(body: bytes) -> Columns:
     if isinstance(data, list):
         return from_records(data, "data")
     return from_mapping(member(data, "data", dict, "an object of columns, or a list of records"), "data")
+
+
+def is_other_form(body: bytes) -> bool:
+    """Whether its rows are scalars or records. What is no request at all is left to whoever reads columns."""
+    try:
+        data = bytes(_MEMBERS.decode(body)["data"])
+        if data.startswith(b"["):
+            return True
+        values = [bytes(memoryview(value)[:1]) for value in _MEMBERS.decode(data).values()]
+    except (msgspec.MsgspecError, KeyError, ValueError, RecursionError):
+        return False
+    return bool(values) and not {b"[", b"{"}.intersection(values)
+
+
+def canonical(columns: Columns) -> bytes:
+    """The body that says the same in columns: what is validated, and what the log keeps."""
+    try:
+        return msgspec.json.encode({"data": columns})
+    except OverflowError:  # an integer that no contract allows: `json` writes it, and the contract refuses it
+        return json.dumps({"data": columns}, allow_nan=False).encode()
 
 
 def wants_probabilities(contract: Contract, said: Sequence[str]) -> bool:

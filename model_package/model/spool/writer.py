@@ -86,7 +86,7 @@ class SpoolWriter:
 
         Raises:
             SpoolFull: the folder holds as much as it may. Nothing was kept; a later commit may succeed.
-            SpoolBroken: the commit failed, now or earlier. Make another SpoolWriter.
+            SpoolBroken: the commit failed, now or earlier. Close this writer, and make another one.
         """
         self._make_room(len(group))
         try:

@@ -16,8 +16,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
+from model.bundle import load
 from model.bundle.manifest import MANIFEST, NEEDED, SIGNATURE, Manifest
-from model.signature import make_pair, signer
+from model.errors import BundleError
+from model.signature import PublicKeys, make_pair, signer
 from model.testing.forgery import forge, hostile_models, rewrite_manifest
 from model.testing.hostile_pickles import hostile_pickles
 
@@ -55,6 +59,24 @@ def hostile(marker: Path, key: Path | None = None) -> dict[str, Hostile]:
         **_signatures(key),
         **_pickles(marker),
     }
+
+
+def outcome(good: Path, scratch: Path, way: Hostile, verify_key: PublicKeys | None = None) -> Outcome:
+    """What becomes of a spoilt copy of `good`, made below the folder `scratch` and removed afterwards.
+
+    Raises whatever loading raises but BundleError: that would be a defect.
+    """
+    folder = Path(tempfile.mkdtemp(dir=scratch))
+    try:
+        loaded = load(way.spoil(Path(shutil.copytree(good, folder / good.name))), verify_key=verify_key)
+    except BundleError:
+        return "refused"
+    else:
+        loaded.predict(np.zeros((1, loaded.scorer.width)))
+        loaded.close()
+        return "inert"
+    finally:
+        shutil.rmtree(folder)
 
 
 # ---------------------------------------------------------------------------------------------- files

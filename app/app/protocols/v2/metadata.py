@@ -46,13 +46,13 @@ class Model(BaseModel):
     outputs: list[Tensor]
 
 
-class Live(BaseModel):
+class ServerLive(BaseModel):
     """The process answers."""
 
     live: bool
 
 
-class Ready(BaseModel):
+class ServerReady(BaseModel):
     """A model is being served."""
 
     ready: bool

@@ -62,7 +62,7 @@ def asked(served: Served, body: bytes, json_length: str | None) -> Asked:
     contract = served.contract
     outputs = _outputs(contract, request)
     identity = request.get("id")
-    if identity is not None and not 0 <= len(member(identity, "id", str, "a text")) <= _MOST_ID:
+    if identity is not None and len(member(identity, "id", str, "a text")) > _MOST_ID:
         raise refusal("id", f"must have at most {_MOST_ID} characters")
     return Asked(
         _columns(contract, tensors.read_all(request.get("inputs"), len(contract.columns), tail)), outputs, identity

@@ -46,14 +46,14 @@ class Routes:
         table.post(f"{_VERSION}/infer", responses=INFERRED, openapi_extra=ASKED)(self.infer_version)
         return table
 
-    async def live(self) -> metadata.Live:
+    async def live(self) -> metadata.ServerLive:
         """Say that the process answers."""
-        return metadata.Live(live=True)
+        return metadata.ServerLive(live=True)
 
-    async def ready(self) -> metadata.Ready:
+    async def ready(self) -> metadata.ServerReady:
         """Whether predictions are being answered."""
         self.door.served()
-        return metadata.Ready(ready=True)
+        return metadata.ServerReady(ready=True)
 
     async def server(self) -> metadata.Server:
         """The server's name, version and extensions."""
