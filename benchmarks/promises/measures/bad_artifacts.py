@@ -16,7 +16,7 @@ from model.signature import make_pair, signer
 from model.testing.hostile import Hostile, Outcome, hostile
 from promises import bodies
 from promises.promise import Measured, Report
-from promises.service import Service, running
+from promises.service import Service, prepared
 from promises.wire import Client
 
 PATIENCE_SECONDS = 60
@@ -70,7 +70,7 @@ class _Seen:
 
 def _try_all(environment: dict[str, str], private: Path, *, keyed: bool, every: int) -> Iterator[_Seen]:
     """Promote each bad bundle behind the registry's back, as somebody would who can write to the folder."""
-    with running(environment=environment) as service, tempfile.TemporaryDirectory(prefix="promise-") as name:
+    with prepared(environment=environment) as service, tempfile.TemporaryDirectory(prefix="promise-") as name:
         marker = Path(name) / "marker"
         registry = service.registry
         good = registry.champion()
@@ -79,8 +79,7 @@ def _try_all(environment: dict[str, str], private: Path, *, keyed: bool, every: 
         shutil.move(registry.root / other, pristine)
         for folder in (registry.root / good, pristine):
             sign_folder(folder, signer(private))
-        _write_champion(service, good)
-        _until(service, lambda said: said.get("version") == good)
+        service.start()
         ways = list(hostile(marker, private).items())
         # The byte flips come first and are many: every so manieth of all is a fair part.
         for way, bad in ways[::every]:
