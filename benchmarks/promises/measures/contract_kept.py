@@ -12,7 +12,7 @@ from promises.service import Service, running
 from promises.wire import Answer, Client
 
 REFUSED = range(400, 500)
-MOST_NAMED = 20
+MOST_NAMED = 40
 
 
 def measure(short: bool, report: Report) -> Measured:  # noqa: FBT001 - the signature of all promises
