@@ -7,7 +7,7 @@ EXIT ?=
 RUN = .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format python environment test-environment lock env compose-smoke screenshots promises clean
+.PHONY: help demo test lint format python environment test-environment lock env compose-smoke bench-serving promises screenshots clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ env: python ## Write .env with generated secrets for docker-compose
 
 compose-smoke: ## Build and run docker-compose, both DAGs on a Celery worker, a prediction through nginx, and down
 	@.ci/compose-smoke
+
+bench-serving: test-environment ## Measure the service against its peers and ceilings, 25 minutes (OPTIONS="--quick": one)
+	@$(RUN) benchmarks/serving $(OPTIONS)
 
 screenshots: test-environment ## Take the pictures in docs/ anew from a running `make demo` (needs Chromium)
 	@$(RUN) docs/screenshots.py --airflow-port $(AIRFLOW_PORT) --service-port $(SERVICE_PORT)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fastapi.openapi.utils import get_openapi
 
+from app.protocols import description
+from app.protocols.door import Served
 from model.derived.request import MOST_ROWS, example_request, request_model, response_model
 
 if TYPE_CHECKING:
@@ -26,11 +28,14 @@ if TYPE_CHECKING:
 Document = dict[str, Any]
 REFERENCE: Final = "#/components/schemas/"
 REQUEST, RESPONSE = "PredictionRequest", "PredictionResponse"
+ONE_ROW, RECORDS = "PredictionRequestOfOneRow", "PredictionRequestOfRecords"
+WITH_PROBABILITIES: Final = "PredictionResponseWithProbabilities"
 
 _TITLE: Final = "Prediction service"
 _SHAPE: Final = (
     "A request holds a list per column, all of one length: one row per place. One row is answered by one prediction, "
-    f"more (at most {MOST_ROWS}) by a list of them, in order."
+    f"more (at most {MOST_ROWS}) by a list of them, in order. `data` may also be one row of "
+    "scalars, or a list of records."
 )
 _NONE_YET: Final = "No model is served yet: its columns will be described here as soon as one has been promoted."
 _ANY_VALUE: Final[Document] = {"type": ["number", "string", "null"]}
@@ -45,6 +50,7 @@ _ANY_REQUEST: Final[Document] = {
         }
     },
 }
+_ANY_ROW: Final[Document] = {"type": "object", "required": ["data"], "properties": {"data": {}}}
 _ANY_RESPONSE: Final[Document] = {
     "type": "object",
     "required": ["prediction"],
@@ -76,13 +82,20 @@ def describe(base: Document, serving: Serving | None) -> Document:
     """`base`, the routes' own document, with the contract that is being served written into it."""
     document = copy.deepcopy(base)
     if serving is None:
-        schemas = {REQUEST: _ANY_REQUEST, RESPONSE: _ANY_RESPONSE}
+        schemas = {
+            REQUEST: _ANY_REQUEST,
+            RESPONSE: _ANY_RESPONSE,
+            WITH_PROBABILITIES: _with_probabilities(_ANY_RESPONSE),
+        }
+        schemas |= {ONE_ROW: _ANY_ROW, RECORDS: _ANY_ROW}
         document["info"]["description"] = f"{_SHAPE}\n\n{_NONE_YET}"
     else:
         contract = serving.bundle.contract
         schemas = {**_schemas(request_model(contract)), **_schemas(response_model(contract))}
+        schemas |= _other_forms(schemas)
         document["info"] = _info(contract, serving.version)
         _show_example(document, contract)
+        description.describe(document, Served(contract, serving.version))
     document["components"]["schemas"].update(schemas)
     return document
 
@@ -100,6 +113,38 @@ def _schemas(model: type[BaseModel]) -> dict[str, Document]:
     """The JSON schemas of a model and of all that it holds, by name."""
     schema = model.model_json_schema(ref_template=f"{REFERENCE}{{model}}")
     return {**schema.pop("$defs", {}), model.__name__: schema}
+
+
+def _other_forms(schemas: dict[str, Document]) -> dict[str, Document]:
+    """Of the request: one row of scalars, a list of records; of the answer: with probabilities."""
+    columns = schemas["Columns"]
+    values = {name: _items(lists) for name, lists in columns["properties"].items()}
+    row = {**columns, "title": "Row", "properties": values}
+    records = {"type": "array", "items": {"$ref": f"{REFERENCE}Row"}, "minItems": 1, "maxItems": MOST_ROWS}
+    return {
+        "Row": row,
+        ONE_ROW: _form({"$ref": f"{REFERENCE}Row"}),
+        RECORDS: _form(records),
+        WITH_PROBABILITIES: _with_probabilities(schemas[RESPONSE]),
+    }
+
+
+def _items(lists: Document) -> Document:
+    """Of a column's values; the key's list may be missing, and so may be its value."""
+    of_list = next(option for option in lists.get("anyOf", [lists]) if "items" in option)
+    said = {word: lists[word] for word in ("title", "description") if word in lists}
+    return {**said, **of_list["items"]}
+
+
+def _form(data: Document) -> Document:
+    return {"type": "object", "additionalProperties": False, "required": ["data"], "properties": {"data": data}}
+
+
+def _with_probabilities(response: Document) -> Document:
+    each = {"type": "object", "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1}}
+    many: Document = {"anyOf": [each, {"type": "array", "items": each}]}
+    properties = {**response["properties"], "probabilities": {**many, "description": "By class"}}
+    return {**response, "title": WITH_PROBABILITIES, "properties": properties, "required": list(properties)}
 
 
 def _show_example(document: Document, contract: Contract) -> None:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from app import body, pages
-from app.documents import REFERENCE, REQUEST, RESPONSE
+from app.documents import ONE_ROW, RECORDS, REFERENCE, REQUEST, RESPONSE, WITH_PROBABILITIES
 from app.errors import ErrorResponse, answer_for, respond
 from app.protocols import get_prediction
 from app.state import Greeting, Live, Ready, RefusedChampion
@@ -22,13 +22,21 @@ if TYPE_CHECKING:
     from app.settings import ServiceSettings
 
 
-def _schema(name: str) -> dict[str, Any]:
-    return {"content": {"application/json": {"schema": {"$ref": f"{REFERENCE}{name}"}}}}
+def _schema(*names: str) -> dict[str, Any]:
+    any_of = {"anyOf": [{"$ref": f"{REFERENCE}{name}"} for name in names]}
+    return {"content": {"application/json": {"schema": any_of}}}
 
 
-_ASKED = {"requestBody": {"required": True, **_schema(REQUEST)}}
+_PROBABILITIES = {
+    "name": "probabilities",
+    "in": "query",
+    "required": False,
+    "description": "Also answer the probability of every class (not of a regression)",
+    "schema": {"type": "string", "enum": ["true", "false"]},
+}
+_ASKED = {"requestBody": {"required": True, **_schema(REQUEST, ONE_ROW, RECORDS)}, "parameters": [_PROBABILITIES]}
 _PREDICTED: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The predictions", **_schema(RESPONSE)},
+    200: {"description": "The predictions", **_schema(RESPONSE, WITH_PROBABILITIES)},
     413: {"model": ErrorResponse, "description": "The body is too large"},
     415: {"model": ErrorResponse, "description": "The body is not JSON in UTF-8"},
     422: {"model": ErrorResponse, "description": "The rows break the contract; each wrong field is named"},

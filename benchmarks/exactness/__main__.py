@@ -61,7 +61,7 @@ class Row:
     def add(self, expected: Floats, given: Floats, *, counted: int) -> None:
         """Compare what the pipeline says with what its compiled form says; `counted` of the rows are new ones."""
         self.rows += counted
-        if expected.ndim > 1:
+        if expected.ndim > 1 and expected.shape == given.shape:
             self.wrong_labels += int(np.count_nonzero(expected.argmax(axis=1) != given.argmax(axis=1)))
         worst = worst_difference(expected, given) if expected.shape == given.shape else np.nan
         self.worst_difference = float(np.maximum(self.worst_difference, worst))

@@ -24,7 +24,8 @@ def records(spool: Path) -> Iterator[Record]:
 
 def records_of(segment: Path) -> Iterator[Record]:
     """The records of a segment, in the order of their commits."""
-    with contextlib.closing(sqlite3.connect(f"file:{segment}?mode=ro", uri=True)) as connection:
+    # To write, as the shipper does: after a kill SQLite restores what only its log holds.
+    with contextlib.closing(sqlite3.connect(f"file:{segment}?mode=rw", uri=True)) as connection:
         (fault,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         if fault != "ok":
             raise ValueError(f"{segment.name} is damaged: {fault}")

@@ -1,10 +1,13 @@
 """A fitted scikit-learn pipeline as one ONNX graph in double precision that answers as the pipeline does.
 
-    graph         what a graph is built with: nodes, constants, columns that remember where they come from
-    transformers  imputing, scaling, encoding                          composition  Pipeline, ColumnTransformer
-    trees         fitted trees -> the TreeEnsemble operator            links        raw scores -> probabilities
-    estimators    everything that may stand last                       histogram    HistGradientBoosting
-    pipeline      compile_pipeline: the walk over all of them          proof        prove_equal, adversarial_rows
+    graph, trees, links, search     what a graph is built with: operators, trees, inverse links, places among edges
+    transformers, composition       the table of steps that prepare; Pipeline, ColumnTransformer
+    estimators, parts               the table of what may stand last; what estimators made of estimators are given
+    pipeline                        compile_pipeline: the walk over all of them
+    proof                           prove_equal, adversarial_rows
+
+The other modules are the rules, by kind: encoding, scaling, bins, splines, polynomials; forests, boosting, histogram,
+linear, networks, bayes; calibration, combined.
 
 Only the training side imports this package (scikit-learn and onnx); the service runs the bytes: `model.scoring`.
 """

@@ -24,7 +24,7 @@ def gradient_scores(graph: Graph, columns: Columns, step: Step) -> Columns:
     # The start is the same for every row: private, but the only place that has it bit for bit.
     start = fitted._raw_predict_init(np.zeros((1, columns.width), dtype=np.float32))[0]  # noqa: SLF001
     seen = graph.double(as_single(graph, columns, step, trees))
-    return result(boosted(graph, seen, start, trees), len(start), rounded=False)
+    return result(boosted(graph, seen, columns.width, start, trees), len(start), rounded=False)
 
 
 def _stages(boosting: Any) -> list[Tree]:  # noqa: ANN401 - scikit-learn has no types
@@ -44,7 +44,7 @@ def adaptive_scores(graph: Graph, columns: Columns, step: Step) -> Columns:
     targets = range(fitted.n_classes_)
     trees = [tree for target in targets for tree in _votes(fitted, target)]
     seen = graph.double(as_single(graph, columns, step, trees))
-    total = ensemble(graph, seen, trees, len(targets))
+    total = ensemble(graph, seen, columns.width, trees, targets=len(targets))
     votes = graph.add("Div", total, graph.constant(float(fitted.estimator_weights_.sum())))
     if len(targets) != TWO:
         return result(votes, len(targets), rounded=False)
@@ -57,9 +57,9 @@ def adaptive_boosting(graph: Graph, columns: Columns, step: Step) -> Columns:
     scores = adaptive_scores(graph, columns, step)
     if scores.width == 1:
         opposed = graph.add("Concat", graph.add("Neg", scores.name), scores.name, axis=1)
-        return result(softmax(graph, graph.add("Div", opposed, graph.constant(2.0))), TWO)
+        return result(softmax(graph, graph.add("Div", opposed, graph.constant(2.0)), TWO), TWO)
     divided = graph.add("Div", scores.name, graph.constant(scores.width - 1.0))
-    return result(softmax(graph, divided), scores.width)
+    return result(softmax(graph, divided, scores.width), scores.width)
 
 
 def _votes(fitted: Any, target: int) -> list[Tree]:  # noqa: ANN401

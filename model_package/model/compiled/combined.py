@@ -11,7 +11,7 @@ from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardSca
 
 from model.compiled.forests import SINGLE_TREES, bagged_trees
 from model.compiled.graph import Columns, Graph, Positions, Step
-from model.compiled.links import result
+from model.compiled.links import exponential, result
 from model.compiled.parts import Parts, mean
 from model.compiled.scaling import expm1
 
@@ -79,7 +79,7 @@ def _spread(graph: Graph, answer: Columns, known: Positions, classes: int) -> Co
 # ------------------------------------------------------------------------------------------- transformed targets
 
 INVERSES: dict[Any, Callable[[Graph, str], str]] = {
-    np.exp: lambda graph, value: graph.add("Exp", value),
+    np.exp: exponential,
     np.expm1: expm1,
     np.square: lambda graph, value: graph.add("Mul", value, value),
 }

@@ -49,7 +49,7 @@ def single_tree(graph: Graph, columns: Columns, step: Step) -> Columns:
     seen = as_single(graph, columns, step, [member.saying(0, 0)])
     targets = range(member.value.shape[1])
     trees = [member.saying(target, target) for target in targets]
-    name = ensemble(graph, graph.double(seen), trees, len(targets))
+    name = ensemble(graph, graph.double(seen), columns.width, trees, targets=len(targets))
     return result(name, len(targets), rounded=False)
 
 
@@ -80,7 +80,7 @@ def _bagged(fitted: Any, shown: Any, classes: int) -> Member:  # noqa: ANN401 - 
 
 def averaged(graph: Graph, columns: Columns, step: Step, members: Sequence[Member]) -> Columns:
     """The mean of the members' values: [n, targets]; two classes cost as much as one."""
-    seen = as_single(graph, columns, step, [member.saying(0, 0) for member in members])
+    seen = replace(columns, name=as_single(graph, columns, step, [member.saying(0, 0) for member in members]))
     targets = members[0].value.shape[1]
     two = targets == 2  # noqa: PLR2004 - "two classes" says it best
     name = _two_shares(graph, seen, members) if two else _mean(graph, seen, members, range(targets))
@@ -88,20 +88,20 @@ def averaged(graph: Graph, columns: Columns, step: Step, members: Sequence[Membe
     return result(name, targets, rounded=step.estimator.n_jobs not in {None, 1})
 
 
-def _mean(graph: Graph, seen: str, members: Sequence[Member], targets: Sequence[int]) -> str:
+def _mean(graph: Graph, seen: Columns, members: Sequence[Member], targets: Sequence[int]) -> str:
     """The mean over the trees of each target's leaf values: [n, targets]. A tree is copied for each target.
 
     Pure leaves are counted in float32, which is quicker and just as exact.
     """
     trees = [member.saying(target, place) for member in members for place, target in enumerate(targets)]
     if all(member.is_pure for member in members):
-        total = graph.double(ensemble(graph, seen, trees, len(targets), np.float32))
+        total = graph.double(ensemble(graph, seen.name, seen.width, trees, targets=len(targets), dtype=np.float32))
     else:
-        total = ensemble(graph, graph.double(seen), trees, len(targets))
+        total = ensemble(graph, graph.double(seen.name), seen.width, trees, targets=len(targets))
     return graph.add("Div", total, graph.constant(float(len(members))))
 
 
-def _two_shares(graph: Graph, seen: str, members: Sequence[Member]) -> str:
+def _two_shares(graph: Graph, seen: Columns, members: Sequence[Member]) -> str:
     """[n, 2] of two classes: the first is what the second leaves, but near a tie it is summed up on its own.
 
     An ONNX leaf adds to one target, so that both shares cost twice the time. scikit-learn sums both, and where they

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from model.compiled.encoding import known_categories, matches
 from model.compiled.graph import Columns, Floats, Graph, Step
-from model.compiled.links import result
+from model.compiled.links import exponential, result
 from model.compiled.trees import NO_CHILD, Tree, boosted, watch
 
 CATEGORIES_OF_A_WORD = 32
@@ -43,6 +43,7 @@ def _histogram_tree(nodes: NDArray[Any], order: NDArray[np.int64], target: int) 
         missing_left=nodes["missing_go_to_left"].astype(np.bool_),
         value=nodes["value"].astype(np.float64),
         target=target,
+        rows=nodes["count"].astype(np.float64),
     )
 
 
@@ -56,13 +57,13 @@ def histogram_scores(graph: Graph, columns: Columns, step: Step) -> Columns:
     if fitted.is_categorical_ is not None:
         asked, grove = _with_category_answers(graph, columns, step, trees)
     start = fitted._baseline_prediction[0]  # noqa: SLF001 - nowhere else
-    return result(boosted(graph, asked.name, start, grove), len(start), rounded=False)
+    return result(boosted(graph, asked.name, asked.width, start, grove), len(start), rounded=False)
 
 
 def histogram_regressor(graph: Graph, columns: Columns, step: Step) -> Columns:
     """HistGradientBoostingRegressor: the raw score, or its exponential for losses of positive values."""
     raw = histogram_scores(graph, columns, step)
-    return result(graph.add("Exp", raw.name), 1) if step.estimator.loss in {"poisson", "gamma"} else raw
+    return result(exponential(graph, raw.name), 1) if step.estimator.loss in {"poisson", "gamma"} else raw
 
 
 def _with_category_answers(

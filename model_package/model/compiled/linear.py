@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from model.compiled.graph import Columns, Floats, Graph, Step
-from model.compiled.links import both, expit, probabilities, result, shares
+from model.compiled.links import both, expit, exponential, probabilities, result, shares
 
 
 def linear_scores(graph: Graph, columns: Columns, step: Step) -> Columns:
@@ -24,7 +24,7 @@ def linear_regressor(graph: Graph, columns: Columns, step: Step) -> Columns:
 
 def log_linear_regressor(graph: Graph, columns: Columns, step: Step) -> Columns:
     """PoissonRegressor: the exponential of one weighted sum."""
-    return result(graph.add("Exp", linear_regressor(graph, columns, step).name), 1)
+    return result(exponential(graph, linear_regressor(graph, columns, step).name), 1)
 
 
 def linear_classifier(graph: Graph, columns: Columns, step: Step) -> Columns:

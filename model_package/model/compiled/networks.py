@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from model.compiled.graph import Columns, Graph, Step
-from model.compiled.links import both, expit, result, softmax
+from model.compiled.links import both, expit, exponential, result, softmax, tanh
 
 ACTIVATIONS: dict[str, Callable[[Graph, str], str]] = {
     "identity": lambda _graph, layer: layer,
     "relu": lambda graph, layer: graph.add("Relu", layer),
-    "tanh": lambda graph, layer: graph.add("Tanh", layer),
+    "tanh": tanh,
     "logistic": expit,
 }
 
@@ -22,7 +22,7 @@ def network_classifier(graph: Graph, columns: Columns, step: Step) -> Columns:
     """MLPClassifier: two classes by the logistic function, more by softmax."""
     fitted, raw = step.estimator, _raw(graph, columns, step)
     if fitted.out_activation_ == "softmax":
-        return result(softmax(graph, raw), fitted.n_outputs_)
+        return result(softmax(graph, raw, fitted.n_outputs_), fitted.n_outputs_)
     if fitted.n_outputs_ != 1:
         raise step.refusal("it predicts several labels at once, one is supported")
     return result(both(graph, expit(graph, raw)), 2)
@@ -36,7 +36,7 @@ def network_regressor(graph: Graph, columns: Columns, step: Step) -> Columns:
     if fitted.out_activation_ not in {"identity", "exp"}:
         raise step.refusal(f"its last activation is {fitted.out_activation_!r}")
     raw = _raw(graph, columns, step)
-    return result(graph.add("Exp", raw) if fitted.out_activation_ == "exp" else raw, 1)
+    return result(exponential(graph, raw) if fitted.out_activation_ == "exp" else raw, 1)
 
 
 def _raw(graph: Graph, columns: Columns, step: Step) -> str:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from model.compiled.graph import Columns, Floats, Graph, Origin, Step
-from model.compiled.links import result
+from model.compiled.links import exponential, logarithm, result, row_sums
 
 NEARLY_NOUGHT = float(np.finfo(np.float64).eps)
 
@@ -50,14 +50,22 @@ def divide_by_largest(graph: Graph, columns: Columns, step: Step) -> Columns:
 
 def normalize(graph: Graph, columns: Columns, step: Step) -> Columns:
     """Normalizer: each row divided by its own size. Sums over a row are right up to rounding, the largest is exact."""
-    sizes = {"l1": "ReduceL1", "l2": "ReduceL2", "max": "ReduceMax"}
-    norm, along = step.estimator.norm, graph.constant([1], np.int64)
-    counted = graph.add("Abs", columns.name) if norm == "max" else columns.name
-    size = graph.add(sizes[norm], counted, along, keepdims=1)
+    norm = step.estimator.norm
+    size = _row_size(graph, columns, norm)
     # As scikit-learn has it: what is too small to divide by counts as 1.
     small = graph.add("Less", size, graph.constant(10 * NEARLY_NOUGHT))
     divisor = graph.add("Where", small, graph.constant(1.0), size)
     return result(graph.add("Div", columns.name, divisor), columns.width, rounded=columns.rounded or norm != "max")
+
+
+def _row_size(graph: Graph, columns: Columns, norm: str) -> str:
+    if norm == "l2":
+        squares = graph.add("Mul", columns.name, columns.name)
+        return graph.add("Sqrt", row_sums(graph, squares, columns.width))
+    sizes = graph.add("Abs", columns.name)
+    if norm == "l1":
+        return row_sums(graph, sizes, columns.width)
+    return graph.add("ReduceMax", sizes, graph.constant([1], np.int64), keepdims=1)
 
 
 def power(graph: Graph, columns: Columns, step: Step) -> Columns:
@@ -77,28 +85,29 @@ def power(graph: Graph, columns: Columns, step: Step) -> Columns:
 
 def _powered(graph: Graph, sizes: str, powers: Floats) -> str:
     """expm1(power * log1p(size)) / power, just log1p(size) where the power is 0; sizes from 0 up."""
-    logarithms = _log1p(graph, sizes)
+    logarithms = _log1p(graph, sizes, len(powers))
     none = np.abs(powers) <= NEARLY_NOUGHT
     usable = graph.constant(np.where(none, 1.0, powers))
-    divided = graph.add("Div", expm1(graph, graph.add("Mul", logarithms, usable)), usable)
+    divided = graph.add("Div", expm1(graph, graph.add("Mul", logarithms, usable), len(powers)), usable)
     return graph.add("Where", graph.constant(none, np.bool_), logarithms, divided)
 
 
-def _log1p(graph: Graph, sizes: str) -> str:
+def _log1p(graph: Graph, sizes: str, width: int) -> str:
     """log(1 + size), and what rounding took from 1 + size put back."""
     one = graph.constant(1.0)
     total = graph.add("Add", sizes, one)
     lost = graph.add("Sub", sizes, graph.add("Sub", total, one))
-    return graph.add("Add", graph.add("Log", total), graph.add("Div", lost, total))
+    return graph.add("Add", logarithm(graph, total, width), graph.add("Div", lost, total))
 
 
-def expm1(graph: Graph, exponents: str) -> str:
-    """exp(x) - 1; between -1 and 1, where that would cancel, 2 t / (1 - t) with t = tanh(x / 2)."""
-    one, two = graph.constant(1.0), graph.constant(2.0)
-    half = graph.add("Tanh", graph.add("Div", exponents, two))
-    short = graph.add("Div", graph.add("Mul", two, half), graph.add("Sub", one, half))
-    small = graph.add("Less", graph.add("Abs", exponents), one)
-    return graph.add("Where", small, short, graph.add("Sub", graph.add("Exp", exponents), one))
+def expm1(graph: Graph, exponents: str, width: int = 1) -> str:
+    """exp(x) - 1; between -1 and 1, where that would cancel, W. Kahan's (u - 1) x / log(u) with u = exp(x)."""
+    one, power_of_e = graph.constant(1.0), exponential(graph, exponents)
+    less = graph.add("Sub", power_of_e, one)
+    short = graph.add("Div", graph.add("Mul", less, exponents), logarithm(graph, power_of_e, width))
+    near = graph.add("Less", graph.add("Abs", exponents), one)
+    beside_one = graph.add("Equal", power_of_e, one)
+    return graph.add("Where", beside_one, exponents, graph.add("Where", near, short, less))
 
 
 def rescale(graph: Graph, columns: Columns, step: Step) -> Columns:

@@ -21,7 +21,7 @@ def places(graph: Graph, columns: Columns, edges: Sequence[Floats]) -> str:
     for origin, values in zip(columns.origins, edges, strict=True):
         graph.watch(origin, np.unique(values).tolist())
     trees = [_searching(np.asarray(values), column) for column, values in enumerate(edges)]
-    found = ensemble(graph, columns.name, trees, columns.width)
+    found = ensemble(graph, columns.name, columns.width, trees, targets=columns.width)
     return graph.add("Cast", found, to=7)
 
 

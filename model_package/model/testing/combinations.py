@@ -171,13 +171,18 @@ COMBINATIONS: dict[str, Case] = {
     ),
     "bagging, few rows": Case(lambda: [BaggingClassifier(max_samples=4, random_state=0)], "three"),
     "bagging, of lines": Case(
-        lambda: [SimpleImputer(), StandardScaler(), BaggingClassifier(LogisticRegression(), max_features=4)], "two"
+        lambda: [
+            SimpleImputer(),
+            StandardScaler(),
+            BaggingClassifier(LogisticRegression(), max_features=4, random_state=0),
+        ],
+        "two",
     ),
     "bagging, of lines and few rows": Case(
         lambda: [
             SimpleImputer(),
             StandardScaler(),
-            BaggingClassifier(make_pipeline(LogisticRegression()), max_samples=9),
+            BaggingClassifier(make_pipeline(LogisticRegression()), max_samples=9, random_state=4),
         ],
         "three",
     ),

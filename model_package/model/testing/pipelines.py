@@ -76,7 +76,7 @@ class Case:
             warnings.simplefilter("ignore", ConvergenceWarning)
             return make_pipeline(*self.steps()).fit(pd.DataFrame(rows, columns=NAMES), target(rows, self.kind))
 
-    def rows(self, pipeline: Pipeline, count: int = 10_000) -> Floats:
+    def rows(self, pipeline: Pipeline, count: int = 5_000) -> Floats:
         """As many random rows as rows on the thresholds: `count` of each."""
         random = rows_like_training(count, 2, missing=self.missing)
         return np.concatenate([random, adversarial_rows(pipeline, random, count=count, seed=3)])
