@@ -7,7 +7,7 @@ EXIT ?=
 RUN = .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format python environment test-environment lock env compose-smoke bench-serving screenshots clean
+.PHONY: help demo test lint format python environment test-environment lock env compose-smoke bench-serving promises screenshots clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ bench-serving: test-environment ## Measure the service against its peers and cei
 
 screenshots: test-environment ## Take the pictures in docs/ anew from a running `make demo` (needs Chromium)
 	@$(RUN) docs/screenshots.py --airflow-port $(AIRFLOW_PORT) --service-port $(SERVICE_PORT)
+
+promises: test-environment ## Measure what the service promises, on a quiet machine; status 0 only when all of it holds
+	@$(RUN) benchmarks/promises $(if $(ONLY),--only "$(ONLY)")
 
 clean: ## Remove the environments and what tools left; data, models and Airflow's home stay
 	rm -rf .venv .venv-* dist .coverage* .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

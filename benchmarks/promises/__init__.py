@@ -1,0 +1,1 @@
+"""What the service promises, measured on the running service: `python benchmarks/promises`."""
