@@ -7,7 +7,7 @@ EXIT ?=
 RUN = .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format python environment test-environment lock env compose-smoke bench-serving promises screenshots clean
+.PHONY: help demo test lint format python environment test-environment lock env compose-smoke bench-serving bench-exactness promises screenshots clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ bench-serving: test-environment ## Measure the service against its peers and cei
 
 screenshots: test-environment ## Take the pictures in docs/ anew from a running `make demo` (needs Chromium)
 	@$(RUN) docs/screenshots.py --airflow-port $(AIRFLOW_PORT) --service-port $(SERVICE_PORT)
+
+bench-exactness: test-environment ## Prove a million rows of each family of estimators against its compiled form
+	@$(RUN) benchmarks/exactness
 
 promises: test-environment ## Measure what the service promises, on a quiet machine; status 0 only when all of it holds
 	@$(RUN) benchmarks/promises $(if $(ONLY),--only "$(ONLY)")

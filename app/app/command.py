@@ -56,7 +56,7 @@ def options(settings: ServiceSettings) -> dict[str, Any]:
         "http": Wire,
         "loop": "uvloop",
         "ws": "none",
-        "workers": settings.workers,
+        "workers": settings.workers or os.cpu_count() or 1,
         "access_log": False,
         "log_config": None,
         "server_header": False,

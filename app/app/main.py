@@ -10,7 +10,7 @@ import anyio
 from fastapi import FastAPI
 from fastapi.staticfiles import StaticFiles
 
-from app import errors, logs
+from app import errors, logs, telemetry
 from app.access import Access
 from app.admin import Admin
 from app.batcher import Batcher
@@ -45,6 +45,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     small = min(SMALL_BODY, settings.max_body_bytes)
     lane = Lane(predictor, recorder, Batcher(recorder, meter), meter, settings.max_in_flight, small)
     metrics = Metrics(lane, settings)
+    spans = telemetry.provider() if telemetry.is_configured() else None
 
     @asynccontextmanager
     async def follow_champion(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
@@ -53,10 +54,12 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(predictor.watch, settings.poll_seconds)
             tasks.start_soon(metrics.publish)
-            yield {"lane": lane}
+            yield {"lane": None if spans else lane}
             tasks.cancel_scope.cancel()
         await anyio.to_thread.run_sync(lane.batcher.close)
         predictor.close()
+        if spans:
+            await anyio.to_thread.run_sync(spans.shutdown)
 
     # openapi_url=None: FastAPI's own routes know neither the bundle in use nor a page that works offline.
     app = FastAPI(
@@ -69,6 +72,8 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     app.include_router(metrics.table())
     app.include_router(Admin(registry, predictor, settings.admin_secret()).table())
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    if spans:
+        app.add_middleware(telemetry.Spans, provider=spans)
     app.add_middleware(Access, meter=meter)
     add_protocols(app, door)
     return app

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Literal, Self
 
@@ -60,9 +59,7 @@ class ServiceSettings(BaseSettings):
     host: str = Field("127.0.0.1", description="The address that `python -m app` listens on")
     port: int = Field(8090, ge=0, le=65_535, description="The port that `python -m app` listens on")
     uds: Path | None = Field(None, description="A Unix socket to listen on instead")
-    workers: int = Field(
-        default_factory=lambda: os.cpu_count() or 1, ge=1, le=256, description="Processes; by default one per core"
-    )
+    workers: int = Field(0, ge=0, le=256, description="Processes that answer; 0: one per core")
     metrics_dir: Path | None = Field(
         None, description="Where workers tell each other what they have counted; made by `python -m app`"
     )

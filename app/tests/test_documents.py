@@ -109,8 +109,8 @@ def test_every_response_field_is_required(service: Service) -> None:
 @only_reggaeton
 def test_the_document_is_the_reviewed_one(service: Service) -> None:
     """After a change that is meant: UPDATE_GOLDEN=1 pytest app/tests/test_documents.py, and review the difference."""
-    document = document_of(service)
-    document["info"]["version"] = "VERSION"
+    said = json.dumps(document_of(service)).replace(service.registry.champion(), "VERSION")
+    document = json.loads(said)
     if os.environ.get("UPDATE_GOLDEN"):
         GOLDEN.write_text(json.dumps(document, indent=1, sort_keys=True) + "\n")
     assert document == json.loads(GOLDEN.read_text())

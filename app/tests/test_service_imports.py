@@ -42,7 +42,8 @@ async def ask(app, body):
             return [document.status_code, page.status_code, answer.status_code]
 
 folder, name, body = sys.argv[1:]
-app = create_app(ServiceSettings(artifacts_dir=Path(folder), contract=name, log_level="error"))
+spool = Path(folder) / "spool"
+app = create_app(ServiceSettings(artifacts_dir=Path(folder), contract=name, log_level="error", spool_dir=spool))
 statuses = asyncio.run(ask(app, json.loads(body)))
 print(json.dumps([statuses, sorted({module.partition(".")[0] for module in sys.modules})]))
 """

@@ -155,7 +155,7 @@ def test_an_example_request_is_accepted_for_columns_without_examples_too() -> No
 def test_the_table_holds_every_column_under_a_name_that_fits(contract: Contract) -> None:
     table = tables.predictions(contract, sa.MetaData())
     names = [column.name for column in table.columns]
-    assert len(names) == len(set(names)) == 8 + len(contract.columns)
+    assert len(names) == len(set(names)) == 10 + len(contract.columns)
     assert all(len(name.encode()) <= tables.LONGEST_NAME for name in names)
     long = tables.identifier("ü" * 200)
     assert len(long.encode()) <= tables.LONGEST_NAME

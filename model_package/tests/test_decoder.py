@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import ODD
 from hypothesis import given
 from hypothesis import strategies as st
+from odd_contract import ODD
 from test_agreement import MANY, values_near
 
 from model import Contract, Key, Timestamp
