@@ -73,6 +73,7 @@ class Wire(HttpToolsProtocol):
             lane is not None
             and self.url == PATH
             and (self.cycle is None or self.cycle.response_complete)
+            and not self.flow.write_paused  # who does not read answers waits for the application's turn
             and self.parser.get_method() == b"POST"
             and self.parser.get_http_version() == "1.1"
             and (identity := _ordinary(self.headers, lane.small_body)) is not None

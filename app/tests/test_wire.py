@@ -104,6 +104,16 @@ def test_requests_sent_together_are_answered_in_their_order(wire: socket.socket,
     assert [status for status, _, _ in answers(wire, len(bodies))] == [200, 422, 200, 200, 422]
 
 
+@only_reggaeton
+def test_a_client_that_reads_late_gets_every_answer(wire: socket.socket, example: Example) -> None:
+    count = 3_000  # more answers than the buffers between the two hold
+    sending = threading.Thread(target=wire.sendall, args=(request_of(as_bytes(example)) * count,))
+    sending.start()
+    sending.join(0.5)
+    assert {status for status, _, _ in answers(wire, count)} == {200}
+    sending.join()
+
+
 @pytest.mark.parametrize(("version", "said"), [("1.0", ()), ("1.1", ("Connection: close",))])
 def test_a_connection_that_shall_close_closes(
     wire: socket.socket, example: Example, version: str, said: tuple[str, ...]
