@@ -49,11 +49,12 @@ class Wire(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on; the parser itself would take headers without end."""
-        super().data_received(data)
+        # Not those bytes in which it begins: requests that have been read already may stand before it in them.
         if self._head is not None:
             self._head += len(data)
-            if self._head > MOST_HEAD_BYTES:
-                self._end(HEADERS_TOO_LARGE)
+        super().data_received(data)
+        if self._head is not None and self._head > MOST_HEAD_BYTES:
+            self._end(HEADERS_TOO_LARGE)
 
     def on_message_begin(self) -> None:
         """A request begins: what the application needs to know of it is made only when it is needed."""
