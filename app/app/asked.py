@@ -55,6 +55,9 @@ class Asked:
     output: Floats
     error: Exception | None
 
+    def prepare(self) -> None:
+        """Make ready to be settled: called, if at all, while somebody waits for the disk. It must not raise."""
+
     def settle(self) -> None:
         """Send the answer, or the error. It must not raise."""
         raise NotImplementedError

@@ -2,6 +2,7 @@
 
 What came in one turn of the event loop makes one batch, scored in the next turn: a request that comes alone is
 answered alone, at once. A row joins a batch only after it has passed the contract, and each batch is of one model.
+While a commit of the log is under way, what comes is scored when it ends: the commit after it takes all of that.
 A model so slow that a batch would hold up the event loop is asked in a thread; what comes meanwhile is the next batch.
 """
 
@@ -42,18 +43,19 @@ class Batcher:
     """Answers requests of one event loop. Every method is for that loop's thread."""
 
     def __init__(self, recorder: Recorder, meter: Meter) -> None:
-        """`recorder` keeps each answer before it is sent, and calls back `settle`."""
+        """`recorder` keeps each answer before it is sent, and calls back `settle` and `go_on`."""
         self._recorder = recorder
         self._meter = meter
         self._waiting: list[Asked] = []
         self._several: deque[tuple[Asked, Floats]] = deque()
         self._busy = False
+        self._held = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="scorer")
 
     def begin(self) -> None:
         """Within the event loop whose requests it will answer."""
         self._loop = asyncio.get_running_loop()
-        self._recorder.begin(self._loop, self.settle)
+        self._recorder.begin(self._loop, self.settle, self.go_on)
 
     def ask(self, asked: Asked, columns: Columns) -> None:
         """Have what the decoder read answered: one row together with others', several rows as a batch of their own."""
@@ -117,7 +119,20 @@ class Batcher:
         self._thread.shutdown()
         self._recorder.close()
 
+    def go_on(self) -> None:
+        """The recorder is about to commit: score what has waited for that."""
+        if self._held:
+            self._held = False
+            self._batch()
+
     def _turn(self) -> None:
+        first = self._waiting[0].serving
+        if self._recorder.is_busy and len(self._waiting) * first.row_seconds <= MOST_SECONDS_INLINE:
+            self._held = True
+        else:
+            self._batch()
+
+    def _batch(self) -> None:
         serving, group = self._take()
         if len(group) * serving.row_seconds > MOST_SECONDS_INLINE:
             self._thread.submit(self._score_elsewhere, serving, group)

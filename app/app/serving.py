@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from app.answers import answer_template
-from app.recorder import record_template
+from app.records import record_template
 from model.derived.decoder import Decoder
 from model.derived.encoding import encode
 from model.derived.request import example_request, parse, request_model
@@ -47,7 +47,7 @@ class Serving:
     row_bytes, name_bytes: of a request: what each row adds, and what is there once.
     words: each label as JSON; a regression's values are none of them.
     answer: the bytes of an answer of one row, to be filled in (`app.answers`).
-    record: the bytes of a record in the log, to be filled in (`app.recorder`).
+    record: the bytes of a record in the log, to be filled in (`app.records`).
     """
 
     bundle: Bundle
@@ -65,7 +65,7 @@ class Serving:
         """Generate what the contract asks for, and warm the model up. Blocking."""
         contract = bundle.contract
         words: dict[Label, bytes] = {value: json.dumps(value).encode() for value in contract.target.classes}
-        prepared = (answer_template(bundle.version), record_template(bundle.version, contract.fingerprint))
+        prepared = (answer_template(bundle.version), record_template(bundle.version))
         costs = (_row_seconds(bundle), *_sizes(contract))
         return Serving(bundle, request_model(contract), Decoder(contract), *costs, words, *prepared)
 

@@ -142,13 +142,13 @@ class Wire(HttpToolsProtocol):
 class Exchange(Asked):
     """A request for one row and its answer on a connection; in uvicorn's eyes a cycle."""
 
-    __slots__ = ("_wire", "disconnected", "keep_alive", "lane", "response_complete")
+    __slots__ = ("_answer", "_wire", "disconnected", "keep_alive", "lane", "response_complete")
 
     def __init__(self, wire: Wire, lane: Lane, request_id: bytes, *, keep_alive: bool) -> None:
         """Its headers have been received."""
         self._wire = wire
         self.lane = lane
-        self.body = b""
+        self.body = self._answer = b""
         self.request_id = request_id
         self.error = None
         self.several = False
@@ -189,9 +189,16 @@ class Exchange(Asked):
         if self.error is not None:
             self._refuse(answer_for(self.error))
             return
+        self._send(self._answer or self._answered(), 200)
+
+    def prepare(self) -> None:
+        """Put the answer into bytes."""
+        self._answer = self._answered()
+
+    def _answered(self) -> bytes:
         said = b"[%b]" % self.said if self.several else self.said
         filled = (self._wire.date(), FRAME_BYTES + len(said), self.id, self.request_id or self.id, said)
-        self._send(self.serving.answer % filled, 200)
+        return self.serving.answer % filled
 
     def _refuse(self, answer: Answer) -> None:
         identity = self.request_id or new_ids(1)[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import threading
 import time
@@ -12,11 +13,13 @@ from typing import Any
 
 import pytest
 
-from app import recorder
+from app import behind
+from app import log as log_module
 from app.testing import Service, serve
 from model.contract import Contract
 from model.contracts import find
 from model.errors import SpoolBroken, SpoolFull, StoreError
+from model.spool import SpoolWriter
 
 only_reggaeton = pytest.mark.parametrize("contract", [find("reggaeton").contract], ids=["reggaeton"])
 
@@ -24,13 +27,14 @@ Example = dict[str, dict[str, list[Any]]]
 
 
 def spooled(folder: Path) -> list[dict[str, Any]]:
-    """All records of a spool, oldest first, read as anybody could: SQLite and JSON."""
+    """All records of a spool with their contract, oldest first, read as anybody could: SQLite and JSON."""
+    query = "SELECT fingerprint, body FROM groups JOIN contracts ON contracts.id = contract ORDER BY sequence"
     found = []
     for segment in sorted(folder.glob("*.spool")):
         with sqlite3.connect(segment) as connection:
-            groups = connection.execute("SELECT body FROM groups ORDER BY sequence").fetchall()
+            groups = connection.execute(query).fetchall()
         connection.close()
-        found += [record for (body,) in groups for record in json.loads(body)]
+        found += [{**record, "contract": contract} for contract, body in groups for record in json.loads(body)]
     return found
 
 
@@ -58,7 +62,7 @@ def test_every_prediction_is_kept_as_it_was_sent_and_answered(
         assert record["labels"] == (labels if isinstance(labels, list) else [labels])
         assert record["request"] == (example if body is row else body)
         assert (record["version"], record["contract"]) == (version, contract.fingerprint)
-        assert record["request_id"] in {record["id"], answer.headers["X-Request-ID"]}
+        assert record.get("request_id", record["id"]) in {record["id"], answer.headers["X-Request-ID"]}
         assert len(record["scores"]) == len(record["labels"])
         assert abs(record["at"] / 1e9 - time.time()) < 600
         assert record["us"] >= 0
@@ -101,6 +105,7 @@ class Failing:
     error: StoreError | Exception | None = None
     let_go: Callable[[], Any] = staticmethod(lambda: None)
     made = 0
+    unflushable: int | None = None
 
     def __init__(self, folder: Path, **named: Any) -> None:
         type(self).made += 1
@@ -108,25 +113,35 @@ class Failing:
 
     def commit(self, contract: Contract, group: bytes) -> None:
         """Fail as told."""
+        self.append(contract, group)
+
+    def append(self, contract: Contract, group: bytes) -> int:
+        """Fail as told, or let the flush fail."""
         type(self).let_go()
         if self.error is not None:
             raise self.error
-        self.kept.commit(contract, group)
+        descriptor = self.kept.append(contract, group)
+        return descriptor if self.unflushable is None else self.unflushable
+
+    def is_quick(self, size: int) -> bool:
+        """As it is."""
+        return self.kept.is_quick(size)
+
+    def flush_failed(self, error: OSError) -> SpoolBroken:
+        """As it is."""
+        return self.kept.flush_failed(error)
 
     def close(self) -> None:
         """Close what is behind."""
         self.kept.close()
 
 
-SpoolWriter = recorder.SpoolWriter
-
-
 @pytest.fixture
 def failing(monkeypatch: pytest.MonkeyPatch) -> type[Failing]:
     """The spool of the services that a test starts."""
     one = type("OneFailing", (Failing,), {})
-    monkeypatch.setattr(recorder, "SpoolWriter", one)
-    monkeypatch.setattr(recorder, "SECONDS_UNTIL_TRIED_AGAIN", 0.2)
+    monkeypatch.setattr(log_module, "SpoolWriter", one)
+    monkeypatch.setattr(log_module, "SECONDS_UNTIL_TRIED_AGAIN", 0.2)
     return one
 
 
@@ -162,10 +177,28 @@ def test_what_cannot_be_kept_is_not_answered_until_it_can_be_again(
 
 
 @only_reggaeton
+def test_what_was_written_but_not_flushed_is_not_answered(
+    artifacts: Path, example: Example, tmp_path: Path, failing: type[Failing]
+) -> None:
+    pipe = os.pipe()  # which no fdatasync can flush
+    with serve(artifacts, "reggaeton", log="durable", spool_dir=tmp_path / "spool", log_level="error") as service:
+        assert service.predict(example).status_code == 200
+        failing.unflushable = pipe[1]
+        refused = service.predict(example)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "spool_broken")
+        failing.unflushable = None
+        service.until(lambda ready: ready.get("status") == "ready")
+        assert service.predict(example).status_code == 200
+    assert failing.made == 2, "after a failed flush no later one on the same file is believed"
+    for descriptor in pipe:
+        os.close(descriptor)
+
+
+@only_reggaeton
 def test_written_behind_what_is_too_much_is_dropped_and_counted(
     artifacts: Path, example: Example, tmp_path: Path, failing: type[Failing], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recorder, "MOST_BEHIND", 2)
+    monkeypatch.setattr(behind, "MOST_BEHIND", 2)
     held = threading.Event()
     failing.let_go = held.wait
     with serve(artifacts, "reggaeton", log="async", spool_dir=tmp_path / "spool") as service:

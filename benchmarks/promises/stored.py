@@ -31,8 +31,9 @@ def records_of(segment: Path) -> Iterator[Record]:
             raise ValueError(f"{segment.name} is damaged: {fault}")
         if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'groups'").fetchone():
             return  # its writer died before it was ready: nothing was acknowledged from it
-        for (body,) in connection.execute("SELECT body FROM groups ORDER BY sequence"):
-            yield from json.loads(body)
+        query = "SELECT fingerprint, body FROM groups JOIN contracts ON contracts.id = contract ORDER BY sequence"
+        for fingerprint, body in connection.execute(query):
+            yield from ({**record, "contract": fingerprint} for record in json.loads(body))
 
 
 @dataclass

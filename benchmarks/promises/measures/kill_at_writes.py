@@ -14,7 +14,7 @@ from promises.stored import Ledger
 from promises.wire import Client
 
 # The system calls by which the spool's files change.
-WRITES = "write,pwrite64,fsync,fdatasync,ftruncate,rename,unlink,mkdir"
+WRITES = "write,pwrite64,fsync,fdatasync,io_submit,ftruncate,rename,unlink,mkdir"
 REQUESTS = 4
 SHORT_MOMENTS = 4
 # strace ends as the process ended that it watched.

@@ -1,8 +1,8 @@
 """A record of the spool -> rows of the store, by the contract that the record was made under.
 
-A record is one request: `{"id", "at" (unix nanoseconds), "us" (latency), "version", "contract" (fingerprint),
-"request_id", "labels", "scores", "request"}`, the last one as the client sent it. It was checked then; it is checked
-again here, because types that JSON lacks (moments) are made from it.
+A record is one request: `{"id", "at" (unix nanoseconds), "us" (latency), "version", "labels", "scores", "request"}`,
+the last one as the client sent it, and the caller's "request_id" if there was one. It was checked then; it is checked
+again here, because types that JSON lacks (moments) are made from it. Its contract is its group's.
 """
 
 from __future__ import annotations
@@ -59,7 +59,6 @@ class _Record(BaseModel):
     at: int = Field(ge=0, lt=_LAST_NS)
     us: float
     version: str
-    contract: str
     request_id: str | None = None
     scores: list[float]
 
@@ -114,8 +113,6 @@ class Rows:
             yield Refused(group.body.decode(errors="backslashreplace"), f"behind record {place}: {error}")
 
     def _record(self, group: Group, place: int, record: Any) -> Record:  # noqa: ANN401 - a model made at run time
-        if record.contract != self.contract.fingerprint:
-            raise ValueError(f"it was made under the contract {record.contract}, its group under another")
         data = record.request.data
         lists = [record.labels, record.scores, *(getattr(data, field) for field, _ in self._inputs)]
         counts = {len(values) for values in lists if values is not None}
@@ -132,9 +129,9 @@ class Rows:
             "created_at": _EPOCH + timedelta(microseconds=said.at // 1000),
             "origin": ORIGIN,
             "version": said.version,
-            "contract_fingerprint": said.contract,
+            "contract_fingerprint": self.contract.fingerprint,
             "latency_ms": said.us / 1000,
-            "request_id": said.request_id and _text(said.request_id)[:LONGEST_REQUEST_ID],
+            "request_id": _text(said.request_id or said.id)[:LONGEST_REQUEST_ID],
         }
         columns = [(name, getattr(data, field)) for field, name in self._inputs]
         for place in range(record.count):

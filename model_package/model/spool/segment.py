@@ -126,19 +126,29 @@ def _locked(path: Path, how: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A segment that this process writes: its file, SQLite's connection, its log's room, and the lock that says so."""
+    """A segment that this process writes: its file, SQLite's connection, its log and the log's room, and its lock.
+
+    log: a descriptor of the log, to flush it by. SQLite has its own, and no lock on the log that closing this one lost.
+    locked: a descriptor that holds the lock which says that the segment may still grow.
+    """
 
     path: Path
     connection: sqlite3.Connection
     room_bytes: int
+    log: int
     locked: int
 
     def unlock(self) -> None:
         """Say that it grows no more."""
         os.close(self.locked)
 
+    def close(self) -> None:
+        """Let go of its file. Raises sqlite3.Error."""
+        os.close(self.log)
+        self.connection.close()
 
-def begin(folder: Path, room_bytes: int, *, durable: bool, hurry: threading.Event | None = None) -> Segment:
+
+def begin(folder: Path, room_bytes: int, *, hurry: threading.Event | None = None) -> Segment:
     """A new segment, durable with its folder, whose log has `room_bytes` written out already.
 
     A commit into such room costs half as much time as one that makes the file longer: no metadata to flush.
@@ -150,10 +160,11 @@ def begin(folder: Path, room_bytes: int, *, durable: bool, hurry: threading.Even
     path = folder / f"{time.time_ns():019d}-{secrets.token_hex(4)}{SUFFIX}"
     locked = lock(lock_of(path))
     try:
-        connection = _create(path, durable=durable)
+        connection = _create(path)
         try:
             _write_out(log_of(path), room_bytes, hurry)
             flush_folder(folder)
+            log = os.open(log_of(path), os.O_RDWR | os.O_CLOEXEC)
         except OSError:
             connection.close()
             raise
@@ -161,18 +172,18 @@ def begin(folder: Path, room_bytes: int, *, durable: bool, hurry: threading.Even
         os.close(locked)
         remove(path)
         raise
-    return Segment(path, connection, room_bytes, locked)
+    return Segment(path, connection, room_bytes, log, locked)
 
 
 def discard(segment: Segment) -> None:
     """Delete a segment that nothing was committed to."""
     with contextlib.suppress(OSError, sqlite3.Error):
         remove(segment.path)
-        segment.connection.close()
+        segment.close()
     segment.unlock()
 
 
-def _create(path: Path, *, durable: bool) -> sqlite3.Connection:
+def _create(path: Path) -> sqlite3.Connection:
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, MODE)
     os.fchmod(descriptor, MODE)  # whatever the umask says; SQLite gives the files beside it the same mode
     os.close(descriptor)
@@ -185,7 +196,8 @@ def _create(path: Path, *, durable: bool) -> sqlite3.Connection:
         # The log is as large as the segment and is never copied while it is in use: no commit ever waits for that.
         connection.execute("PRAGMA wal_autocheckpoint=0")
         connection.executescript(_TABLES)
-        connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+        # From here on a commit is in the log, not on the disk: whoever makes commits durable flushes the log.
+        connection.execute("PRAGMA synchronous=NORMAL")
     except sqlite3.Error:
         connection.close()
         raise

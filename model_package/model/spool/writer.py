@@ -1,4 +1,7 @@
-"""Appends groups of records to the spool: when `commit` returns, they survive a kill and a power cut.
+"""Appends groups of records to the spool: what `append` wrote survives a kill, what was flushed then a power cut.
+
+`commit` is both. Whoever must not wait for a disk, as an event loop, appends and flushes in two steps, with somebody
+else waiting for the second.
 
 Rules that each cost somebody else's data once:
 
@@ -12,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sqlite3
 import threading
 import time
@@ -45,7 +49,7 @@ _ADD_CONTRACT: Final = "INSERT INTO contracts VALUES (?, ?, ?)"
 
 
 class SpoolWriter:
-    """One process's own segments in the spool. `commit` is for one thread; `backlog` may be called from any."""
+    """One process's own segments in the spool. For one thread at a time; `backlog` may be called from any."""
 
     def __init__(
         self,
@@ -59,7 +63,7 @@ class SpoolWriter:
 
         segment_bytes: of a segment's log; that much room is written out before it is used.
         most_bytes: of the whole folder, all processes' segments and the room kept ready included.
-        durable: a commit is on the disk before it returns; without, it survives a kill but not a power cut.
+        durable: `commit` flushes before it returns; without, a commit survives a kill but not a power cut.
 
         Raises StoreError when the folder cannot be written to.
         """
@@ -77,7 +81,7 @@ class SpoolWriter:
         self._hurry = threading.Event()
         try:
             files.make_folder(folder)
-            self._take(files.begin(folder, min(segment_bytes, FIRST_BYTES), durable=durable))
+            self._take(files.begin(folder, min(segment_bytes, FIRST_BYTES)))
         except (OSError, sqlite3.Error) as error:
             raise StoreError(f"the spool {folder} cannot be written to: {bounded(error)}") from error
 
@@ -88,6 +92,23 @@ class SpoolWriter:
             SpoolFull: the folder holds as much as it may. Nothing was kept; a later commit may succeed.
             SpoolBroken: the commit failed, now or earlier. Close this writer, and make another one.
         """
+        log = self.append(contract, group)
+        if self._durable:
+            try:
+                os.fdatasync(log)
+            except OSError as error:
+                raise self.flush_failed(error) from error
+
+    def is_quick(self, size: int) -> bool:
+        """Whether appending `size` bytes is some writes to memory: no segment to be made, no folder to be looked at."""
+        now = time.monotonic()
+        return now < self._look_at and now < self._leave_at and _cost(size) <= self._room and not self._full
+
+    def append(self, contract: Contract, group: bytes) -> int:
+        """Write a group where a kill does not reach it; returns the descriptor to flush (fdatasync) for the rest.
+
+        It is open until the writer is closed or some more segments have been filled. Raises as `commit` does.
+        """
         self._make_room(len(group))
         try:
             known = self._contracts.get(contract.fingerprint)
@@ -97,6 +118,11 @@ class SpoolWriter:
                 self._add_with_contract(contract, group)
         except sqlite3.Error as error:
             raise self._break(f"failed a commit: {bounded(error)}") from error
+        return self._log
+
+    def flush_failed(self, error: OSError) -> SpoolBroken:
+        """Make what an fdatasync of what `append` returned failed with known: this writer keeps nothing from now on."""
+        return self._break(f"failed a flush: {bounded(error)}")
 
     def backlog(self) -> files.Backlog:
         """What the whole folder holds. Raises OSError when it cannot be read."""
@@ -131,6 +157,7 @@ class SpoolWriter:
 
     def _take(self, segment: files.Segment) -> None:
         self._segment = segment
+        self._log = segment.log
         self._execute = segment.connection.cursor().execute
         self._contracts: dict[str, int] = {}
         self._room = segment.room_bytes
@@ -147,8 +174,7 @@ class SpoolWriter:
             self._look(now)
         if self._full:
             raise SpoolFull(f"the spool {self.folder} holds {self._most_bytes:,} bytes: is `python -m model ship` up?")
-        # A commit writes its own pages and, more often than not, the first page and the one before its own.
-        self._room -= size + size // 128 + 2 * files.FRAME_BYTES
+        self._room -= _cost(size)
         if self._room < 0 or now >= self._leave_at or self._segment is None:
             self._move_on()
         elif self._helper is None and self._room < self._segment.room_bytes * 3 // 4:
@@ -174,7 +200,7 @@ class SpoolWriter:
                 self._wait_for_helper()
             spare, self._spare = self._spare, None
             self._leave()
-            self._take(spare or files.begin(self.folder, self._segment_bytes, durable=self._durable))
+            self._take(spare or files.begin(self.folder, self._segment_bytes))
             self._look_at = 0.0  # a segment's room is the most that the folder grows between two looks
         except (OSError, sqlite3.Error) as error:
             raise self._break(f"got no new segment: {bounded(error)}") from error
@@ -189,7 +215,7 @@ class SpoolWriter:
     def _prepare(self) -> None:
         """In a thread of its own: the next segment, and an end to those that were left some time ago."""
         try:
-            self._spare = files.begin(self.folder, self._segment_bytes, durable=self._durable, hurry=self._hurry)
+            self._spare = files.begin(self.folder, self._segment_bytes, hurry=self._hurry)
         except (OSError, sqlite3.Error) as error:
             log.warning("no spare segment", extra={"reason": bounded(error)})
         self._close_left(LEFT_OPEN)
@@ -204,4 +230,9 @@ class SpoolWriter:
             # What fails here has been committed before: the shipper reads it from the log as it is. Two threads may
             # meet here: then one finds nothing left.
             with contextlib.suppress(sqlite3.Error, IndexError):
-                self._left.popleft().connection.close()
+                self._left.popleft().close()
+
+
+def _cost(size: int) -> int:
+    """Bytes of the log that a group takes: its pages and, more often than not, the first and the one before its own."""
+    return size + size // 128 + 2 * files.FRAME_BYTES
