@@ -84,12 +84,15 @@ class Serving:
         rows = max(1, (size - self.name_bytes) // self.row_bytes)
         return SECONDS_A_REQUEST + rows * (self.row_seconds + SECONDS_A_ROW)
 
+    def refuse_strangers(self, body: bytes) -> None:
+        """Raise RowsRefused when a large body in any form has a name that no column has, before anything is built."""
+        if len(body) > MOST_EXPLAINED:
+            self.decoder.refuse_strangers(body)
+
     def read(self, body: bytes) -> Floats:
         """A request's bytes -> what the model sees, float64 [n, features]. Blocking. Raises RowsRefused."""
-        columns = self.decoder.many(body)
+        columns = self.decoder.many(body, tell=len(body) > MOST_EXPLAINED)
         if columns is None:
-            if len(body) > MOST_EXPLAINED:
-                self.decoder.refuse(body)
             return encode(self.contract, parse(self.request, body).columns)
         return stacked(columns)
 

@@ -25,11 +25,14 @@ from model.errors import Failure, RowsRefused, bounded
 # What a model reads: numbers, category codes, seconds; None is a missing value.
 Row = list[float | None]
 Columns = tuple[Sequence[float | None], ...]
+Kind = Callable[[Contract, Sequence[Column]], type[msgspec.Struct]]
 
 QUOTE = b'"'
 FEWEST_QUOTES = 2  # around "data", and around each name
 UNREADABLE = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError)
+STRICT: dict[str, Any] = {"forbid_unknown_fields": True, "gc": False, "frozen": True}
 PLACE = " - at `$."  # how msgspec begins to say where
+UNKNOWN = "Object contains unknown field `"  # and how it says what
 
 
 class Decoder:
@@ -39,7 +42,8 @@ class Decoder:
         """Generate the types."""
         # Features stand first, in the model's order: the rest is checked and not looked at again.
         columns = [*contract.features, *(column for column in contract.columns if column.role != "feature")]
-        self._decode = _decoder(contract, columns)
+        self._decode = _decoder(_request_type, contract, columns)
+        self._skim = _decoder(_named_type, contract, columns)
         self._width = len(contract.features)
         self._encoders = [
             (place, _or_missing(encoder(column)))
@@ -71,10 +75,19 @@ class Decoder:
             features[place] = encoded(features[place])
         return features
 
-    def many(self, body: bytes) -> Columns | None:
-        """The features of a body's rows, each column of the same length; None when `parse` has to decide."""
+    def many(self, body: bytes, *, tell: bool = False) -> Columns | None:
+        """The features of a body's rows, each column of the same length; None when `parse` has to decide.
+
+        tell: raise RowsRefused with the first thing that is wrong, if it is one of form, type or range. For bodies so
+        large that telling all of it would keep others waiting: what is wrong is never built.
+        """
         try:
             columns = list(astuple(self._decode(body).data))
+        except UNREADABLE as error:
+            if tell:
+                self._refuse(error)
+            return None
+        try:
             # Moments are read by the very type that `parse` uses: there are too many ways to write one.
             for place, adapter in self._moments:
                 columns[place] = adapter.validate_json(bytes(columns[place]))
@@ -88,23 +101,24 @@ class Decoder:
             columns[place] = list(map(encoded, columns[place]))
         return tuple(columns[: self._width])
 
-    def refuse(self, body: bytes) -> None:
-        """Raise RowsRefused with the first thing that is wrong, if it is one of form, type or range.
+    def refuse_strangers(self, body: bytes) -> None:
+        """Raise RowsRefused with the first name that no column has, whether rows stand in columns, alone or in records.
 
-        For bodies so large that telling all of it would keep others waiting: what is wrong is never built.
+        No value is read and nothing is built of the rest: a megabyte of a hundred thousand such names costs nothing.
+        What is no JSON is left to whoever reads the values.
         """
+        try:
+            self._skim(body)
+        except msgspec.ValidationError as error:
+            self._refuse(error)
+        except UNREADABLE:
+            return
+
+    def _refuse(self, error: Exception) -> None:
+        """As RowsRefused, unless it is this decoder that is good for nothing."""
         if self._decode is _nothing:
             return
-        try:
-            self._decode(body)
-        except msgspec.ValidationError as error:
-            told, _, place = str(error).partition(PLACE)
-            failure = Failure("decoder", bounded(told), bounded(place.rstrip("`") or "body"))
-        except UNREADABLE as error:
-            failure = Failure("json", f"is not valid JSON: {bounded(error)}", "body")
-        else:
-            return
-        raise RowsRefused("the request breaks the contract", [failure])
+        raise RowsRefused("the request breaks the contract", [_failure(error)]) from None
 
     def _one_of_many(self, body: bytes) -> Row | None:
         columns = self.many(body)
@@ -117,10 +131,22 @@ class Decoder:
         return self._quotes + 2 * (texts + of_keys)
 
 
-def _decoder(contract: Contract, columns: Sequence[Column]) -> Callable[[bytes], Any]:
+def _failure(error: Exception) -> Failure:
+    """What a client is told of the decoder's error."""
+    if not isinstance(error, msgspec.ValidationError):
+        return Failure("json", f"is not valid JSON: {bounded(error)}", "body")
+    told, _, place = str(error).partition(PLACE)
+    place = place.rstrip("`")
+    if told.startswith(UNKNOWN):
+        name = told.removeprefix(UNKNOWN).removesuffix("`")
+        return Failure("unknown", "is not a column of the contract", bounded(f"{place}.{name}".lstrip(".")))
+    return Failure("decoder", bounded(told), bounded(place) or "body")
+
+
+def _decoder(kind: Kind, contract: Contract, columns: Sequence[Column]) -> Callable[[bytes], Any]:
     """One that refuses everything when a name is written with an escape in JSON, which msgspec does not do."""
     try:
-        return msgspec.json.Decoder(_request_type(contract, columns)).decode
+        return msgspec.json.Decoder(kind(contract, columns)).decode
     except ValueError:
         return _nothing
 
@@ -130,13 +156,24 @@ def _nothing(_: bytes) -> Any:  # noqa: ANN401 - it never returns
 
 
 def _request_type(contract: Contract, columns: Sequence[Column]) -> type[msgspec.Struct]:
-    names = {f"c{place}": column.name for place, column in enumerate(columns)} | {"key": contract.key.name}
     lists = [(f"c{place}", _list_type(column)) for place, column in enumerate(columns)]
     text = Annotated[str, Meta(min_length=1, max_length=MOST_KEY_CHARACTERS)]
     key: Any = Annotated[list[text | int], Meta(min_length=1, max_length=MOST_ROWS)] | None
-    strict: dict[str, Any] = {"forbid_unknown_fields": True, "gc": False, "frozen": True}
-    data = msgspec.defstruct("Columns", [*lists, ("key", key, None)], rename=names, **strict)
-    return msgspec.defstruct("Request", [("data", data)], **strict)
+    data = msgspec.defstruct("Columns", [*lists, ("key", key, None)], rename=_names(contract, columns), **STRICT)
+    return msgspec.defstruct("Request", [("data", data)], **STRICT)
+
+
+def _named_type(contract: Contract, columns: Sequence[Column]) -> type[msgspec.Struct]:
+    """A request in any form whose names are the contract's, whatever stands behind them."""
+    names = _names(contract, columns)
+    row = msgspec.defstruct("Named", [(field, Raw, None) for field in names], rename=names, **STRICT)
+    rows: Any = row | list.__class_getitem__(row)
+    return msgspec.defstruct("Request", [("data", rows)], **STRICT)
+
+
+def _names(contract: Contract, columns: Sequence[Column]) -> dict[str, str]:
+    """Column names are free text, a struct's are not."""
+    return {f"c{place}": column.name for place, column in enumerate(columns)} | {"key": contract.key.name}
 
 
 def _list_type(column: Column) -> Any:  # noqa: ANN401 - an annotation made at run time
