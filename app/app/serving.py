@@ -84,10 +84,10 @@ class Serving:
         rows = max(1, (size - self.name_bytes) // self.row_bytes)
         return SECONDS_A_REQUEST + rows * (self.row_seconds + SECONDS_A_ROW)
 
-    def refuse_strangers(self, body: bytes) -> None:
-        """Raise RowsRefused when a large body in any form has a name that no column has, before anything is built."""
+    def refuse_at_sight(self, body: bytes) -> None:
+        """Raise RowsRefused for what a large body shows before anything of it is built (`Decoder.refuse_at_sight`)."""
         if len(body) > MOST_EXPLAINED:
-            self.decoder.refuse_strangers(body)
+            self.decoder.refuse_at_sight(body)
 
     def read(self, body: bytes) -> Floats:
         """A request's bytes -> what the model sees, float64 [n, features]. Blocking. Raises RowsRefused."""

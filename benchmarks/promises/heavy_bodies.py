@@ -130,6 +130,8 @@ HEAVY: Final[dict[str, Make]] = {
     "nulls": lambda contract: _column_of(contract, "null,", "null"),
     "empty texts": lambda contract: _column_of(contract, '"",', '""'),
     "single digits": lambda contract: _column_of(contract, "1,", "1"),
+    "single digits as keys": lambda contract: _filled(f'{{"data": {{{json.dumps(contract.key.name)}: [', "1,", "1]}}"),
+    "one-letter keys": lambda contract: _filled(f'{{"data": {{{json.dumps(contract.key.name)}: [', '"a",', '"a"]}}'),
     "empty lists": lambda contract: _column_of(contract, "[],", "[]"),
     "empty objects": lambda contract: _column_of(contract, "{},", "{}"),
     "spaces": lambda _: b" " * MOST,

@@ -147,11 +147,11 @@ def test_the_decoder_names_the_first_thing_that_is_wrong(contract: Contract) -> 
 @pytest.mark.parametrize("data", [{"no such name": [1]}, {"no such name": 1}])
 def test_a_name_that_no_column_has_is_named_in_columns_and_in_a_row(contract: Contract, data: object) -> None:
     body = json.dumps({"data": data}).encode()
-    assert refused_at(Decoder(contract).refuse_strangers, body) == ["data.no such name"]
+    assert refused_at(Decoder(contract).refuse_at_sight, body) == ["data.no such name"]
 
 
 def test_a_name_that_no_column_has_is_named_in_records_and_beside_data(contract: Contract) -> None:
-    refuse = Decoder(contract).refuse_strangers
+    refuse = Decoder(contract).refuse_at_sight
     assert refused_at(refuse, b'{"data": [{}, {"no such name": 1}]}') == ["data[1].no such name"]
     assert refused_at(refuse, b'{"data": {}, "no such name": 1}') == ["no such name"]
 
@@ -160,12 +160,26 @@ def test_the_contracts_own_names_are_no_strangers_in_any_form_whatever_stands_be
     data = request.example_request(contract)["data"] | {contract.key.name: None}
     row = {name: {"anything": []} for name in data}
     for form in (data, row, [row, {}], [], {}):
-        Decoder(contract).refuse_strangers(json.dumps({"data": form}).encode())
+        Decoder(contract).refuse_at_sight(json.dumps({"data": form}).encode())
+
+
+@pytest.mark.parametrize("key", [1, "k"])
+def test_a_column_of_too_many_values_is_named_before_one_is_read(contract: Contract, key: int | str) -> None:
+    decoder = Decoder(contract)
+    data = request.example_request(contract)["data"] | {contract.key.name: [key] * (request.MOST_ROWS + 1)}
+    assert refused_at(decoder.refuse_at_sight, json.dumps({"data": data}).encode()) == [f"data.{contract.key.name}"]
+    data[contract.key.name].pop()
+    decoder.refuse_at_sight(json.dumps({"data": data}).encode())
+
+
+def test_commas_and_quotes_within_texts_are_no_values(contract: Contract) -> None:
+    data = request.example_request(contract)["data"] | {contract.key.name: [',,,"'] * request.MOST_ROWS}
+    Decoder(contract).refuse_at_sight(json.dumps({"data": data}).encode())
 
 
 def test_a_stranger_at_the_end_is_found_and_told_in_bounded_words(contract: Contract) -> None:
     body = json.dumps({"data": request.example_request(contract)["data"] | {"x" * 100_000: 1}}).encode()
-    (where,) = refused_at(Decoder(contract).refuse_strangers, body)
+    (where,) = refused_at(Decoder(contract).refuse_at_sight, body)
     assert where.startswith("data.xxx")
     assert len(where) < 1000
 
@@ -173,7 +187,7 @@ def test_a_stranger_at_the_end_is_found_and_told_in_bounded_words(contract: Cont
 def test_what_the_decoder_cannot_read_at_all_it_does_not_refuse() -> None:
     assert Decoder(ODD).many(b"{}", tell=True) is None
     for decoder in (Decoder(ODD), Decoder(PLAIN_ODD)):
-        decoder.refuse_strangers(b"no JSON")
+        decoder.refuse_at_sight(b"no JSON")
 
 
 def refused_at(read: Callable[[bytes], object], body: bytes) -> list[str]:

@@ -27,7 +27,8 @@ Row = list[float | None]
 Columns = tuple[Sequence[float | None], ...]
 Kind = Callable[[Contract, Sequence[Column]], type[msgspec.Struct]]
 
-QUOTE = b'"'
+QUOTE, COMMA, ESCAPE = b'"', b",", b"\\"
+TOO_LONG = f"has more than {MOST_ROWS} values: send fewer rows a request"
 FEWEST_QUOTES = 2  # around "data", and around each name
 UNREADABLE = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError)
 STRICT: dict[str, Any] = {"forbid_unknown_fields": True, "gc": False, "frozen": True}
@@ -44,6 +45,7 @@ class Decoder:
         columns = [*contract.features, *(column for column in contract.columns if column.role != "feature")]
         self._decode = _decoder(_request_type, contract, columns)
         self._skim = _decoder(_named_type, contract, columns)
+        self._names = _names(contract, columns).values()
         self._width = len(contract.features)
         self._encoders = [
             (place, _or_missing(encoder(column)))
@@ -101,18 +103,26 @@ class Decoder:
             columns[place] = list(map(encoded, columns[place]))
         return tuple(columns[: self._width])
 
-    def refuse_strangers(self, body: bytes) -> None:
-        """Raise RowsRefused with the first name that no column has, whether rows stand in columns, alone or in records.
+    def refuse_at_sight(self, body: bytes) -> None:
+        """Raise RowsRefused for a name that no column has, in any form of rows, or a column of far too many values.
 
-        No value is read and nothing is built of the rest: a megabyte of a hundred thousand such names costs nothing.
-        What is no JSON is left to whoever reads the values.
+        The first name ends the reading, and no value is built: a megabyte of such names or numbers costs next to
+        nothing. What is no JSON is left to whoever reads the values.
         """
         try:
-            self._skim(body)
+            data = self._skim(body).data
         except msgspec.ValidationError as error:
             self._refuse(error)
         except UNREADABLE:
             return
+        else:
+            if not isinstance(data, list):
+                self._refuse_long(astuple(data))
+
+    def _refuse_long(self, written: Sequence[Raw | None]) -> None:
+        for name, values in zip(self._names, written, strict=True):
+            if values is not None and _is_long(bytes(values)):
+                raise RowsRefused("the request breaks the contract", [Failure("too-long", TOO_LONG, f"data.{name}")])
 
     def _refuse(self, error: Exception) -> None:
         """As RowsRefused, unless it is this decoder that is good for nothing."""
@@ -141,6 +151,14 @@ def _failure(error: Exception) -> Failure:
         name = told.removeprefix(UNKNOWN).removesuffix("`")
         return Failure("unknown", "is not a column of the contract", bounded(f"{place}.{name}".lstrip(".")))
     return Failure("decoder", bounded(told), bounded(place) or "body")
+
+
+def _is_long(written: bytes) -> bool:
+    """Whether a list surely holds too many values; of one that holds escapes or lists it does not matter here."""
+    quotes = written.count(QUOTE)
+    if not quotes:
+        return written.count(COMMA) >= MOST_ROWS
+    return quotes > 2 * MOST_ROWS and ESCAPE not in written
 
 
 def _decoder(kind: Kind, contract: Contract, columns: Sequence[Column]) -> Callable[[bytes], Any]:
