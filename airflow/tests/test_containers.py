@@ -132,6 +132,13 @@ def test_images_install_by_hash_only_and_do_not_run_as_root(dockerfile: Path) ->
     assert text.rindex("USER 50000:0") > text.rindex("RUN ")
 
 
+def test_the_services_image_holds_the_bytecode_of_the_application_that_it_copies() -> None:
+    lines = (ROOT / "service.Dockerfile").read_text(encoding="utf-8").splitlines()
+    copied = lines.index("COPY app/app /srv/app")
+    assert lines.index("RUN python -m compileall -q /srv/app") in range(copied, len(lines))
+    assert SERVICES["service"]["read_only"] is True
+
+
 def test_the_socket_that_the_service_listens_on_is_the_one_nginx_asks() -> None:
     path = "/run/service/service.sock"
     assert SERVICES["service"]["environment"]["SERVICE_UDS"] == path

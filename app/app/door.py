@@ -90,6 +90,7 @@ class Door:
 
 
 def _read_and_predict(asked: Awaited) -> Predictions:
+    asked.serving.refuse_at_sight(asked.body)
     if is_other_form(asked.body):
         asked.body = canonical(in_columns(asked.body))
     return asked.serving.predict(asked.serving.read(asked.body))

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from app.recorder import Recorder
 
 # How much work may be under way, in seconds of the event loop: what is more than that is refused at once, while it is
-# still cheap to. Measured: clients that wait a second get nothing from a queue of a second, everything from a tenth.
-SECONDS_OF_QUEUE: Final = 0.1
+# still cheap to. Measured: clients that wait a second get nothing from a queue of a second, everything from this one;
+# and 64 clients that ask for a hundred rows of a forest at a time all find room in it.
+SECONDS_OF_QUEUE: Final = 0.15
 # Bytes that are decoded on the event loop, in some 100 us, as long as the way to a thread and back takes.
 SMALL_BODY: Final = 16_384
 

@@ -34,7 +34,7 @@ class ServiceSettings(BaseSettings):
         0,
         ge=0,
         le=10_000,
-        description="Requests under way in a worker, above which more are refused; 0: what it answers in 0.1 s",
+        description="Requests under way in a worker, above which more are refused; 0: what it answers in 0.15 s",
     )
     log: LogMode = Field(
         "durable",

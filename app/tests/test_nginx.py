@@ -270,6 +270,21 @@ def test_who_sends_headers_too_slowly_is_let_go(nginx: Front) -> None:
         nginx.say(b"GET / HTTP/1.1\r\nHost: a\r\n")
 
 
+def test_too_many_large_requests_are_refused_and_small_ones_pass(nginx: Front, upstream: Upstream) -> None:
+    large = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4000\r\n\r\n"
+    with contextlib.ExitStack() as held:
+        for _ in range(80):
+            connection = held.enter_context(socket.create_connection(("127.0.0.1", nginx.port), timeout=30))
+            connection.sendall(large)
+        refused = nginx.ask("/", method="POST", body=b"x" * 4000)
+        assert_refused(refused, 503, "overloaded")
+        assert refused[1]["Retry-After"] == "1"
+        assert nginx.ask("/", method="POST", body=b"x" * 3999)[0] == 200
+    assert upstream.requests == 1
+    while nginx.ask("/", method="POST", body=b"x" * 4000)[0] != 200:  # until nginx has seen that they have gone
+        time.sleep(0.02)
+
+
 def test_the_log_names_what_was_refused_and_nothing_else(nginx: Front, upstream: Upstream) -> None:
     nginx.ask("/answered", headers={"X-Request-ID": "answered"})
     nginx.ask("/metrics?secret=1", headers={"X-Request-ID": "refused"})

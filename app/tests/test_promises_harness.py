@@ -25,6 +25,7 @@ from promises.load import Load  # noqa: E402
 from promises.measures import flush_first  # noqa: E402
 from promises.odd_requests import odd_requests  # noqa: E402
 from promises.promise import Goal, Measured, NotMeasured, Promise, Report  # noqa: E402
+from promises.service import prepared  # noqa: E402
 from promises.stored import Ledger  # noqa: E402
 from promises.table import PROMISES  # noqa: E402
 from promises.trace import calls  # noqa: E402
@@ -62,6 +63,14 @@ TRACE = """\
 10 7.200000 io_getevents(0x7f5, 0, 512, [{data=0x7e1, obj=0x7e8, res=0, res2=0}], {tv_sec=0, tv_nsec=0}) = 1
 10 7.300000 sendto(7, "HTTP/1.1 200 OK\\r\\nX-Request-ID: flush-first-6\\r\\n") = 40
 """
+
+
+def test_a_service_that_keeps_its_bytecode_has_compiled_what_it_imports_when_it_answers() -> None:
+    with prepared() as service:
+        service.keep_bytecode()
+        service.start()
+        compiled = {path.name.partition(".")[0] for path in (service.folder / "bytecode").rglob("*.pyc")}
+    assert {"command", "wire", "applications"} <= compiled
 
 
 def test_an_answer_that_leaves_before_its_flush_has_ended_is_found(tmp_path: Path) -> None:

@@ -135,6 +135,15 @@ def test_an_unknown_column_is_named(service: Service, example: Request) -> None:
     assert list(refused_fields(service.predict({"data": {**example["data"], "nonsense": [1]}}))) == ["data.nonsense"]
 
 
+@pytest.mark.parametrize("form", ["columns", "row", "records"])
+@only_reggaeton
+def test_of_a_hundred_thousand_unknown_names_the_first_is_named_in_every_form(service: Service, form: str) -> None:
+    names = {f"{number:x}": [1] if form == "columns" else 1 for number in range(80_000)}
+    answer = service.predict({"data": [names] if form == "records" else names})
+    where = "data[0].0" if form == "records" else "data.0"
+    assert refused_fields(answer) == {where: "is not a column of the contract"}
+
+
 @pytest.mark.parametrize("wrong", [{}, [], True], ids=str)
 def test_a_wrong_value_is_named_with_its_row(
     service: Service, contract: Contract, example: Request, wrong: object

@@ -12,9 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from app.errors import HEADERS_TOO_LARGE, OVERLOADED
+from app.serving import Serving
 from app.testing import Service, serve
 from app.wire import MOST_HEAD_BYTES
 from model.contract import Contract
@@ -262,3 +264,20 @@ def test_rows_of_two_models_are_never_scored_together(artifacts: Path, contract:
                 two.sendall(request_of(as_bytes(example)))
                 statuses += [answers(one)[0][0], answers(two)[0][0]]
         assert statuses == [200] * 20
+
+
+def test_a_row_is_priced_by_rows_of_the_training_data(service: Service) -> None:
+    asked: list[Any] = []
+
+    class Kept:
+        def score(self, rows: Any) -> Any:
+            asked.append(rows)
+            return bundle.scorer.score(rows)
+
+    bundle = service.app.state.predictor.current.bundle
+    priced = Serving.of(replace(bundle, scorer=Kept()))
+    selftest = json.loads((bundle.folder / "selftest.json").read_bytes())
+    for rows in asked:
+        np.testing.assert_array_equal(rows, np.array(selftest["rows"], dtype=np.float64))
+    assert asked
+    assert priced.row_seconds > 0

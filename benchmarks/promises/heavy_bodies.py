@@ -54,9 +54,25 @@ def _many_names(_: Contract) -> bytes:
     return f'{{"data": {{{names}}}}}'.encode()[:MOST]
 
 
+def _row_of_many_names(_: Contract) -> bytes:
+    names = ",".join(f'"{number:x}":null' for number in range(MOST // 13))
+    return f'{{"data": {{{names}}}}}'.encode()
+
+
+def _records_of_many_names(_: Contract) -> bytes:
+    """As many names as an object may have, in every record others."""
+    each, count = 4_500, MOST // (13 * 4_500)
+    names = [",".join(f'"{number + each * row:x}":null' for number in range(each)) for row in range(count)]
+    return f'{{"data": [{{{"},{".join(names)}}}]}}'.encode()
+
+
 def _same_name(contract: Contract) -> bytes:
+    return _with_name(contract, "[1]")
+
+
+def _with_name(contract: Contract, value: str) -> bytes:
     name = json.dumps(contract.columns[0].name)
-    return _filled('{"data": {', f"{name}:[1],", f"{name}:[1]}}}}")
+    return _filled('{"data": {', f"{name}:{value},", f"{name}:{value}}}}}")
 
 
 def _column_of(contract: Contract, piece: str, last: str) -> bytes:
@@ -90,7 +106,10 @@ HEAVY: Final[dict[str, Make]] = {
     "nested lists in a column": lambda contract: _with_value(contract, "[" * 490_000 + "]" * 490_000),
     "nested objects in a column": lambda contract: _with_value(contract, '{"a":' * 160_000 + "1" + "}" * 160_000),
     "100,000 unknown names": _many_names,
+    "a row of 75,000 unknown names": _row_of_many_names,
+    "records of unknown names": _records_of_many_names,
     "one name many times": _same_name,
+    "one name of a row many times": lambda contract: _with_name(contract, "null"),
     "unknown names in objects": lambda _: _filled('{"data": [', '{"a":1},', "{}]}"),
     "colons in a text": lambda contract: _with_value(contract, '"' + '\\":' * 300_000 + '"'),
     "a long text": lambda contract: _with_value(contract, '"' + "a" * 990_000 + '"'),
@@ -111,6 +130,8 @@ HEAVY: Final[dict[str, Make]] = {
     "nulls": lambda contract: _column_of(contract, "null,", "null"),
     "empty texts": lambda contract: _column_of(contract, '"",', '""'),
     "single digits": lambda contract: _column_of(contract, "1,", "1"),
+    "single digits as keys": lambda contract: _filled(f'{{"data": {{{json.dumps(contract.key.name)}: [', "1,", "1]}}"),
+    "one-letter keys": lambda contract: _filled(f'{{"data": {{{json.dumps(contract.key.name)}: [', '"a",', '"a"]}}'),
     "empty lists": lambda contract: _column_of(contract, "[],", "[]"),
     "empty objects": lambda contract: _column_of(contract, "{},", "{}"),
     "spaces": lambda _: b" " * MOST,

@@ -86,6 +86,13 @@ class Service:
                 start_new_session=True,
             )
 
+    def keep_bytecode(self) -> None:
+        """Have it start as in its image, where everything is compiled to bytecode: from its second start on.
+
+        Else the environment decides: installers leave that out, and PYTHONDONTWRITEBYTECODE forbids it.
+        """
+        self.environment |= {"PYTHONPYCACHEPREFIX": str(self.folder / "bytecode"), "PYTHONDONTWRITEBYTECODE": ""}
+
     def command(self) -> list[str]:
         """The command line as the documentation has it."""
         if (ROOT / "app" / "app" / "__main__.py").exists():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -135,16 +136,61 @@ def test_a_contract_whose_names_need_escapes_is_decoded_by_the_request_alone() -
 def test_the_decoder_names_the_first_thing_that_is_wrong(contract: Contract) -> None:
     decoder = Decoder(contract)
     data = request.example_request(contract)["data"]
-    decoder.refuse(json.dumps({"data": data}).encode())
+    assert decoder.many(json.dumps({"data": data}).encode(), tell=True) is not None
     name = next(column.name for column in contract.columns if not isinstance(column, Timestamp))
     for wrong, where in (({"data": data | {name: [[]] * 9}}, f"data.{name}[0]"), ({}, "body"), ({"data": {}}, "data")):
-        with pytest.raises(RowsRefused) as refused:
-            decoder.refuse(json.dumps(wrong).encode())
-        assert [failure.where for failure in refused.value.failures] == [where]
+        assert refused_at(lambda body: decoder.many(body, tell=True), json.dumps(wrong).encode()) == [where]
     for broken in (b"", b"[" * 100_000, b'{"data": \xff}'):
-        with pytest.raises(RowsRefused):
-            decoder.refuse(broken)
+        assert refused_at(lambda body: decoder.many(body, tell=True), broken) == ["body"]
+
+
+@pytest.mark.parametrize("data", [{"no such name": [1]}, {"no such name": 1}])
+def test_a_name_that_no_column_has_is_named_in_columns_and_in_a_row(contract: Contract, data: object) -> None:
+    body = json.dumps({"data": data}).encode()
+    assert refused_at(Decoder(contract).refuse_at_sight, body) == ["data.no such name"]
+
+
+def test_a_name_that_no_column_has_is_named_in_records_and_beside_data(contract: Contract) -> None:
+    refuse = Decoder(contract).refuse_at_sight
+    assert refused_at(refuse, b'{"data": [{}, {"no such name": 1}]}') == ["data[1].no such name"]
+    assert refused_at(refuse, b'{"data": {}, "no such name": 1}') == ["no such name"]
+
+
+def test_the_contracts_own_names_are_no_strangers_in_any_form_whatever_stands_behind_them(contract: Contract) -> None:
+    data = request.example_request(contract)["data"] | {contract.key.name: None}
+    row = {name: {"anything": []} for name in data}
+    for form in (data, row, [row, {}], [], {}):
+        Decoder(contract).refuse_at_sight(json.dumps({"data": form}).encode())
+
+
+@pytest.mark.parametrize("key", [1, "k"])
+def test_a_column_of_too_many_values_is_named_before_one_is_read(contract: Contract, key: int | str) -> None:
+    decoder = Decoder(contract)
+    data = request.example_request(contract)["data"] | {contract.key.name: [key] * (request.MOST_ROWS + 1)}
+    assert refused_at(decoder.refuse_at_sight, json.dumps({"data": data}).encode()) == [f"data.{contract.key.name}"]
+    data[contract.key.name].pop()
+    decoder.refuse_at_sight(json.dumps({"data": data}).encode())
+
+
+def test_commas_and_quotes_within_texts_are_no_values(contract: Contract) -> None:
+    data = request.example_request(contract)["data"] | {contract.key.name: [',,,"'] * request.MOST_ROWS}
+    Decoder(contract).refuse_at_sight(json.dumps({"data": data}).encode())
+
+
+def test_a_stranger_at_the_end_is_found_and_told_in_bounded_words(contract: Contract) -> None:
+    body = json.dumps({"data": request.example_request(contract)["data"] | {"x" * 100_000: 1}}).encode()
+    (where,) = refused_at(Decoder(contract).refuse_at_sight, body)
+    assert where.startswith("data.xxx")
+    assert len(where) < 1000
 
 
 def test_what_the_decoder_cannot_read_at_all_it_does_not_refuse() -> None:
-    Decoder(ODD).refuse(b"{}")
+    assert Decoder(ODD).many(b"{}", tell=True) is None
+    for decoder in (Decoder(ODD), Decoder(PLAIN_ODD)):
+        decoder.refuse_at_sight(b"no JSON")
+
+
+def refused_at(read: Callable[[bytes], object], body: bytes) -> list[str]:
+    with pytest.raises(RowsRefused) as refused:
+        read(body)
+    return [failure.where for failure in refused.value.failures]

@@ -34,13 +34,17 @@ TOLERANCE = 1e-12  # between the pipeline's probabilities and the compiled form'
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A bundle that has been checked and is ready to answer."""
+    """A bundle that has been checked and is ready to answer.
+
+    sample: encoded rows of its training data [some, features], by which the cost of a row can be measured.
+    """
 
     folder: Path
     manifest: Manifest
     contract: Contract
     scorer: Scorer | PipelineProcess
     metrics: dict[str, Any]
+    sample: Floats
 
     @property
     def version(self) -> str:
@@ -165,7 +169,8 @@ def _construct(folder: Path, manifest: Manifest, parts: dict[str, bytes]) -> Bun
     metrics = json.loads(parts["metrics.json"])
     if metrics["task"] != contract.target.task:
         raise BundleDamaged(f"bundle {folder.name}: its figures are of another task than its contract's")
-    bundle = Bundle(folder, manifest, contract, _scorer(contract, manifest, parts), metrics)
+    sample = _selftest_rows(json.loads(parts["selftest.json"]))
+    bundle = Bundle(folder, manifest, contract, _scorer(contract, manifest, parts), metrics, sample)
     try:
         check_selftest(bundle, parts["selftest.json"])
     except BaseException:
@@ -183,9 +188,12 @@ def _scorer(contract: Contract, manifest: Manifest, parts: dict[str, bytes]) -> 
 def check_selftest(bundle: Bundle, text: bytes) -> None:
     """The bundle answers the rows of `selftest.json` as the pipeline did when it was trained."""
     expected = json.loads(text)
-    rows = np.array(expected["rows"], dtype=np.float64)  # None becomes NaN
-    answered = bundle.predict(rows)
+    answered = bundle.predict(_selftest_rows(expected))
     wanted = np.array(expected["scores"], dtype=np.float64)
     close = np.allclose(answered.scores, wanted, rtol=TOLERANCE, atol=TOLERANCE)
     if answered.labels != expected["labels"] or not close:
         raise BundleDamaged(f"bundle {bundle.version} does not answer its self-test as its pipeline did")
+
+
+def _selftest_rows(selftest: dict[str, Any]) -> Floats:
+    return np.array(selftest["rows"], dtype=np.float64)  # None becomes NaN

@@ -25,11 +25,15 @@ from model.errors import Failure, RowsRefused, bounded
 # What a model reads: numbers, category codes, seconds; None is a missing value.
 Row = list[float | None]
 Columns = tuple[Sequence[float | None], ...]
+Kind = Callable[[Contract, Sequence[Column]], type[msgspec.Struct]]
 
-QUOTE = b'"'
+QUOTE, COMMA, ESCAPE = b'"', b",", b"\\"
+TOO_LONG = f"has more than {MOST_ROWS} values: send fewer rows a request"
 FEWEST_QUOTES = 2  # around "data", and around each name
 UNREADABLE = (msgspec.MsgspecError, ValueError, OverflowError, RecursionError)
+STRICT: dict[str, Any] = {"forbid_unknown_fields": True, "gc": False, "frozen": True}
 PLACE = " - at `$."  # how msgspec begins to say where
+UNKNOWN = "Object contains unknown field `"  # and how it says what
 
 
 class Decoder:
@@ -39,7 +43,9 @@ class Decoder:
         """Generate the types."""
         # Features stand first, in the model's order: the rest is checked and not looked at again.
         columns = [*contract.features, *(column for column in contract.columns if column.role != "feature")]
-        self._decode = _decoder(contract, columns)
+        self._decode = _decoder(_request_type, contract, columns)
+        self._skim = _decoder(_named_type, contract, columns)
+        self._names = _names(contract, columns).values()
         self._width = len(contract.features)
         self._encoders = [
             (place, _or_missing(encoder(column)))
@@ -71,10 +77,19 @@ class Decoder:
             features[place] = encoded(features[place])
         return features
 
-    def many(self, body: bytes) -> Columns | None:
-        """The features of a body's rows, each column of the same length; None when `parse` has to decide."""
+    def many(self, body: bytes, *, tell: bool = False) -> Columns | None:
+        """The features of a body's rows, each column of the same length; None when `parse` has to decide.
+
+        tell: raise RowsRefused with the first thing that is wrong, if it is one of form, type or range. For bodies so
+        large that telling all of it would keep others waiting: what is wrong is never built.
+        """
         try:
             columns = list(astuple(self._decode(body).data))
+        except UNREADABLE as error:
+            if tell:
+                self._refuse(error)
+            return None
+        try:
             # Moments are read by the very type that `parse` uses: there are too many ways to write one.
             for place, adapter in self._moments:
                 columns[place] = adapter.validate_json(bytes(columns[place]))
@@ -88,23 +103,32 @@ class Decoder:
             columns[place] = list(map(encoded, columns[place]))
         return tuple(columns[: self._width])
 
-    def refuse(self, body: bytes) -> None:
-        """Raise RowsRefused with the first thing that is wrong, if it is one of form, type or range.
+    def refuse_at_sight(self, body: bytes) -> None:
+        """Raise RowsRefused for a name that no column has, in any form of rows, or a column of far too many values.
 
-        For bodies so large that telling all of it would keep others waiting: what is wrong is never built.
+        The first name ends the reading, and no value is built: a megabyte of such names or numbers costs next to
+        nothing. What is no JSON is left to whoever reads the values.
         """
+        try:
+            data = self._skim(body).data
+        except msgspec.ValidationError as error:
+            self._refuse(error)
+        except UNREADABLE:
+            return
+        else:
+            if not isinstance(data, list):
+                self._refuse_long(astuple(data))
+
+    def _refuse_long(self, written: Sequence[Raw | None]) -> None:
+        for name, values in zip(self._names, written, strict=True):
+            if values is not None and _is_long(bytes(values)):
+                raise RowsRefused("the request breaks the contract", [Failure("too-long", TOO_LONG, f"data.{name}")])
+
+    def _refuse(self, error: Exception) -> None:
+        """As RowsRefused, unless it is this decoder that is good for nothing."""
         if self._decode is _nothing:
             return
-        try:
-            self._decode(body)
-        except msgspec.ValidationError as error:
-            told, _, place = str(error).partition(PLACE)
-            failure = Failure("decoder", bounded(told), bounded(place.rstrip("`") or "body"))
-        except UNREADABLE as error:
-            failure = Failure("json", f"is not valid JSON: {bounded(error)}", "body")
-        else:
-            return
-        raise RowsRefused("the request breaks the contract", [failure])
+        raise RowsRefused("the request breaks the contract", [_failure(error)]) from None
 
     def _one_of_many(self, body: bytes) -> Row | None:
         columns = self.many(body)
@@ -117,10 +141,30 @@ class Decoder:
         return self._quotes + 2 * (texts + of_keys)
 
 
-def _decoder(contract: Contract, columns: Sequence[Column]) -> Callable[[bytes], Any]:
+def _failure(error: Exception) -> Failure:
+    """What a client is told of the decoder's error."""
+    if not isinstance(error, msgspec.ValidationError):
+        return Failure("json", f"is not valid JSON: {bounded(error)}", "body")
+    told, _, place = str(error).partition(PLACE)
+    place = place.rstrip("`")
+    if told.startswith(UNKNOWN):
+        name = told.removeprefix(UNKNOWN).removesuffix("`")
+        return Failure("unknown", "is not a column of the contract", bounded(f"{place}.{name}".lstrip(".")))
+    return Failure("decoder", bounded(told), bounded(place) or "body")
+
+
+def _is_long(written: bytes) -> bool:
+    """Whether a list surely holds too many values; of one that holds escapes or lists it does not matter here."""
+    quotes = written.count(QUOTE)
+    if not quotes:
+        return written.count(COMMA) >= MOST_ROWS
+    return quotes > 2 * MOST_ROWS and ESCAPE not in written
+
+
+def _decoder(kind: Kind, contract: Contract, columns: Sequence[Column]) -> Callable[[bytes], Any]:
     """One that refuses everything when a name is written with an escape in JSON, which msgspec does not do."""
     try:
-        return msgspec.json.Decoder(_request_type(contract, columns)).decode
+        return msgspec.json.Decoder(kind(contract, columns)).decode
     except ValueError:
         return _nothing
 
@@ -130,13 +174,24 @@ def _nothing(_: bytes) -> Any:  # noqa: ANN401 - it never returns
 
 
 def _request_type(contract: Contract, columns: Sequence[Column]) -> type[msgspec.Struct]:
-    names = {f"c{place}": column.name for place, column in enumerate(columns)} | {"key": contract.key.name}
     lists = [(f"c{place}", _list_type(column)) for place, column in enumerate(columns)]
     text = Annotated[str, Meta(min_length=1, max_length=MOST_KEY_CHARACTERS)]
     key: Any = Annotated[list[text | int], Meta(min_length=1, max_length=MOST_ROWS)] | None
-    strict: dict[str, Any] = {"forbid_unknown_fields": True, "gc": False, "frozen": True}
-    data = msgspec.defstruct("Columns", [*lists, ("key", key, None)], rename=names, **strict)
-    return msgspec.defstruct("Request", [("data", data)], **strict)
+    data = msgspec.defstruct("Columns", [*lists, ("key", key, None)], rename=_names(contract, columns), **STRICT)
+    return msgspec.defstruct("Request", [("data", data)], **STRICT)
+
+
+def _named_type(contract: Contract, columns: Sequence[Column]) -> type[msgspec.Struct]:
+    """A request in any form whose names are the contract's, whatever stands behind them."""
+    names = _names(contract, columns)
+    row = msgspec.defstruct("Named", [(field, Raw, None) for field in names], rename=names, **STRICT)
+    rows: Any = row | list.__class_getitem__(row)
+    return msgspec.defstruct("Request", [("data", rows)], **STRICT)
+
+
+def _names(contract: Contract, columns: Sequence[Column]) -> dict[str, str]:
+    """Column names are free text, a struct's are not."""
+    return {f"c{place}": column.name for place, column in enumerate(columns)} | {"key": contract.key.name}
 
 
 def _list_type(column: Column) -> Any:  # noqa: ANN401 - an annotation made at run time
