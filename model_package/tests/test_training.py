@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import io
 import json
-from functools import cache
 
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from odd_contract import ODD
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
@@ -26,7 +24,7 @@ from model.scoring import Scorer
 from model.steps import evaluation, folds, training
 from model.steps.pipeline import unfitted_pipeline
 from model.steps.splitting import units
-from model.testing.bundles import QUICK_PLAN, ROWS, good_frame, quick_training
+from model.testing.bundles import QUICK_PLAN, ROWS, fresh_training, good_frame, quick_training
 
 
 def parts_of(contract: Contract, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -34,23 +32,17 @@ def parts_of(contract: Contract, seed: int = 0) -> tuple[pd.DataFrame, pd.DataFr
     return rows.iloc[:180].reset_index(drop=True), rows.iloc[180:].reset_index(drop=True)
 
 
-@cache
-def trained_once(name: str) -> training.Trained:
-    """A quick training of a contract, which all tests look at and none changes."""
-    return quick_training(ODD if name == ODD.name else find(name).contract)
-
-
 def test_the_same_rows_and_seed_give_the_same_bytes(contract: Contract) -> None:
-    assert quick_training(contract).parts == trained_once(contract.name).parts
+    assert fresh_training(contract).parts == quick_training(contract).parts
 
 
 def test_another_seed_gives_another_model() -> None:
     tracks = find("reggaeton").contract
-    assert trained_once(tracks.name).parts["model.onnx"] != quick_training(tracks, 1).parts["model.onnx"]
+    assert quick_training(tracks).parts["model.onnx"] != quick_training(tracks, 1).parts["model.onnx"]
 
 
 def test_the_files_of_a_bundle_say_the_same_as_the_pipeline(contract: Contract) -> None:
-    trained = trained_once(contract.name)
+    trained = quick_training(contract)
     fitted = joblib.load(io.BytesIO(trained.parts["pipeline.joblib"]))
     rows = encode_frame(contract, good_frame(contract, 50, seed=9))
     output = Scorer(trained.parts["model.onnx"]).score(rows.to_numpy())
@@ -64,7 +56,7 @@ def test_the_files_of_a_bundle_say_the_same_as_the_pipeline(contract: Contract) 
 
 
 def test_figures_stand_beside_intervals_baseline_and_counts(contract: Contract) -> None:
-    trained = trained_once(contract.name)
+    trained = quick_training(contract)
     metrics = json.loads(trained.parts["metrics.json"])
     assert metrics["rows"]["train"] == 180
     assert metrics["rows"]["holdout"] == 60
@@ -84,7 +76,7 @@ def test_figures_stand_beside_intervals_baseline_and_counts(contract: Contract) 
 
 
 def test_a_no_skill_model_is_worse_than_one_that_learned() -> None:
-    metrics = json.loads(trained_once("reggaeton").parts["metrics.json"])
+    metrics = json.loads(quick_training(find("reggaeton").contract).parts["metrics.json"])
     assert metrics["baseline"]["roc_auc"] == 0.5
     assert metrics["holdout"]["roc_auc"]["value"] > 0.7
     assert metrics["baseline"]["average_precision"] == pytest.approx(0.5)
@@ -188,7 +180,7 @@ def test_an_estimator_without_a_compiled_form_is_judged_by_its_pipeline_and_says
 
 
 def test_a_compiled_form_is_said_on_the_card() -> None:
-    trained = trained_once("reggaeton")
+    trained = quick_training(find("reggaeton").contract)
     assert trained.not_compiled is None
     assert "Served by its compiled form" in trained.parts["card.md"].decode()
 
@@ -220,7 +212,7 @@ def test_a_challenger_must_win_in_95_of_100_paired_resamples() -> None:
 
 
 def test_the_reference_remembers_shares_that_add_up_to_one(contract: Contract) -> None:
-    reference = json.loads(trained_once(contract.name).parts["reference.json"])
+    reference = json.loads(quick_training(contract).parts["reference.json"])
     assert set(reference["columns"]) == set(contract.column_names)
     for column in [*reference["columns"].values(), reference["scores"]]:
         assert sum(column["shares"]) == pytest.approx(1)
