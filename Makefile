@@ -3,6 +3,7 @@ PYTHON ?= python3
 AIRFLOW_PORT ?= 8080
 SERVICE_PORT ?= 8090
 RAW ?=
+EXHAUSTIVE ?=
 EXIT ?=
 RUN = .venv/bin/python
 
@@ -16,8 +17,8 @@ demo: environment ## The whole loop on this machine (RAW=dir: your CSVs; EXIT=1:
 	@$(RUN) airflow/embedded/demo.py --airflow-port $(AIRFLOW_PORT) --service-port $(SERVICE_PORT) \
 	  $(if $(RAW),--raw "$(RAW)") $(if $(EXIT),--exit)
 
-test: test-environment ## All tests, with coverage
-	@.ci/test
+test: test-environment ## All tests, with coverage (EXHAUSTIVE=1: also at length what has a short form)
+	@EXHAUSTIVE="$(EXHAUSTIVE)" .ci/test
 
 lint: test-environment ## What CI checks before it tests: ruff, mypy, the layers
 	@.ci/lint

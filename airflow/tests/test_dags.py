@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,24 +58,37 @@ def database() -> None:
     db.initdb()
 
 
-@pytest.fixture
-def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A data and an artifacts folder of this test's own, with the example's files, and a quick estimator."""
+@contextmanager
+def settled(folder: Path) -> Iterator[None]:
+    """Settings of a data and an artifacts folder below `folder`, with the example's files, and a quick estimator."""
     from model.contracts import find
 
-    contract = tmp_path / "quick.py"
+    contract = folder / "quick.py"
     contract.write_text(CONTRACT)
-    monkeypatch.setenv("MODEL_CONTRACT", str(contract))
-    monkeypatch.setenv("MODEL_DATA_DIR", str(tmp_path / "data"))
-    monkeypatch.setenv("MODEL_ARTIFACTS_DIR", str(tmp_path / "artifacts"))
-    monkeypatch.setenv("MODEL_DATABASE_URL", f"sqlite:///{tmp_path / 'predictions.db'}")
-    for name, value in {"FOLDS": 2, "CV_REPEATS": 1, "BOOTSTRAP_SAMPLES": 100}.items():
-        monkeypatch.setenv(f"MODEL_{name}", str(value))
-    write = find(str(contract)).write_example
-    assert write is not None
-    write(tmp_path / "data")
-    yield tmp_path
+    own = {
+        "CONTRACT": contract,
+        "DATA_DIR": folder / "data",
+        "ARTIFACTS_DIR": folder / "artifacts",
+        "DATABASE_URL": f"sqlite:///{folder / 'predictions.db'}",
+        "FOLDS": 2,
+        "CV_REPEATS": 1,
+        "BOOTSTRAP_SAMPLES": 100,
+    }
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in own.items():
+            patched.setenv(f"MODEL_{name}", str(value))
+        write = find(str(contract)).write_example
+        assert write is not None
+        write(folder / "data")
+        yield
     sys.modules.pop("user_contract_quick", None)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Iterator[Path]:
+    """Folders of this test's own, and the settings that name them."""
+    with settled(tmp_path):
+        yield tmp_path
 
 
 @pytest.fixture
@@ -82,6 +97,26 @@ def registry(tree: Path) -> Registry:
     from model.registry import Registry
 
     return Registry(tree / "artifacts", "reggaeton")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The artifacts after a training on the example's files, by the steps without Airflow. Not to be changed."""
+    from model import tasks
+    from model.settings import Settings
+
+    folder = tmp_path_factory.mktemp("trained")
+    with settled(folder):
+        for step in TASKS[TRAINING]:
+            tasks.run(step, Settings(), lambda _: None)
+    return folder / "artifacts"
+
+
+@pytest.fixture
+def champion(trained: Path, tree: Path, registry: Registry) -> str:
+    """The version of a champion that stands in `tree`."""
+    shutil.copytree(trained, tree / "artifacts")
+    return registry.champion()
 
 
 def run(dag_id: str, **conf: object) -> DagRun:
@@ -228,15 +263,14 @@ def test_a_first_training_makes_a_champion_and_tells_of_it_and_the_same_again_ch
 
 
 @pytest.mark.usefixtures("database")
-def test_a_batch_is_stored_once_however_often_it_is_predicted(tree: Path, registry: Registry) -> None:
+def test_a_batch_is_stored_once_however_often_it_is_predicted(tree: Path, champion: str) -> None:
     from model.contracts.reggaeton import contract
     from model.store import Store
 
-    run(TRAINING)
     finished = run(BATCH)
     with Store(f"sqlite:///{tree / 'predictions.db'}", contract) as store:
         stored = store.count()
-        again = run(BATCH, version=registry.champion())
+        again = run(BATCH, version=champion)
 
         assert states(finished) == dict.fromkeys(TASKS[BATCH], ("success", 1))
         assert states(again) == states(finished)
@@ -246,10 +280,8 @@ def test_a_batch_is_stored_once_however_often_it_is_predicted(tree: Path, regist
 
 @pytest.mark.usefixtures("database")
 def test_a_spoiled_raw_file_stops_the_run_at_validate_without_retry_and_the_champion_stays(
-    tree: Path, registry: Registry
+    tree: Path, registry: Registry, champion: str
 ) -> None:
-    run(TRAINING)
-    champion = registry.champion()
     raw = tree / "data" / "raw" / "data_reggaeton.csv"
     lines = raw.read_text().splitlines()
     raw.write_text("\n".join([lines[0], lines[1].replace(".", "!"), *lines[2:]]) + "\n")
@@ -269,13 +301,12 @@ def test_a_batch_without_a_champion_fails_at_predict_without_retry() -> None:
     assert states(finished)["predict"] == ("failed", 1)
 
 
-@pytest.mark.usefixtures("database")
+@pytest.mark.usefixtures("database", "champion")
 def test_a_store_that_does_not_answer_is_tried_again_until_the_retries_are_used_up(
     tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import bridge
 
-    run(TRAINING)
     monkeypatch.setenv("MODEL_DATABASE_URL", f"sqlite:///{tree}")  # a folder is no database
 
     assert states(run(BATCH))["predict"] == ("failed", 1 + bridge.RETRIES)

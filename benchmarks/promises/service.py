@@ -74,7 +74,9 @@ class Service:
             "SERVICE_SPOOL_DIR": str(self.spool),
             "SERVICE_CONTRACT": self.contract,
         }
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("SERVICE_", "MODEL_"))}
+        # Nor what would measure its coverage: in earnest nobody does.
+        foreign = ("SERVICE_", "MODEL_", "COVERAGE")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [*machine.pinned(self.core), *self.before, *self.command()],

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
 
+from model.__main__ import main
 from model.contracts import find
 from model.errors import ModelError
 from model.testing import bad_files
 from model.testing.bundles import quick_bundle
+from model.testing.programs import unmeasured
 
 VERBS = (
     "validate",
@@ -34,16 +39,12 @@ VERBS = (
 )
 
 
-@pytest.fixture
-def unmeasured(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Commands measure no coverage: a dozen that train and predict would take half a minute longer."""
-    for name in [name for name in os.environ if name.startswith("COVERAGE")]:
-        monkeypatch.delenv(name)
+Done = subprocess.CompletedProcess[str]
 
 
-def model(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command with everything it may touch below `folder`."""
-    own = {
+def surroundings(folder: Path) -> dict[str, str]:
+    """Everything that a command may touch below `folder`, and figures that are quick to get."""
+    return {
         "MODEL_DATA_DIR": str(folder / "data"),
         "MODEL_ARTIFACTS_DIR": str(folder / "artifacts"),
         "MODEL_DATABASE_URL": f"sqlite:///{folder}/predictions.db",
@@ -51,11 +52,30 @@ def model(folder: Path, *words: str, **environment: str) -> subprocess.Completed
         "MODEL_CV_REPEATS": "1",
         "MODEL_BOOTSTRAP_SAMPLES": "100",
     }
+
+
+def model(folder: Path, *words: str, **environment: str) -> Done:
+    """Run the command in this process, which has loaded already what a new one takes seconds to load."""
+    said, complained = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patched, redirect_stdout(said), redirect_stderr(complained):
+        for name, value in (surroundings(folder) | environment).items():
+            patched.setenv(name, value)
+        patched.setattr(sys, "argv", ["model", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    status = ended.value.code or 0
+    assert isinstance(status, int)
+    return Done(words, status, said.getvalue(), complained.getvalue())
+
+
+def program(folder: Path, *words: str, **environment: str) -> Done:
+    """Run the command as its users do, in a process of its own, whose coverage nobody measures."""
     command = [sys.executable, "-m", "model", *words]
-    return subprocess.run(command, env=os.environ | own | environment, capture_output=True, text=True, check=False)
+    own = unmeasured() | surroundings(folder) | environment
+    return subprocess.run(command, env=own, capture_output=True, text=True, check=False)
 
 
-def succeeded(done: subprocess.CompletedProcess[str]) -> str:
+def succeeded(done: Done) -> str:
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -67,18 +87,25 @@ def test_help_lists_every_verb_and_what_the_exit_status_means(tmp_path: Path) ->
     assert "--batch" in succeeded(model(tmp_path, "validate", "--help"))
 
 
-@pytest.mark.usefixtures("unmeasured")
-def test_the_whole_path_from_the_command_line(tmp_path: Path) -> None:
-    assert "wrote" in succeeded(model(tmp_path, "--contract", "diabetes", "example"))
-    assert "nothing written" in succeeded(model(tmp_path, "--contract", "diabetes", "example"))
+def test_it_is_a_program_whose_output_and_exit_status_are_those_of_its_command(tmp_path: Path) -> None:
+    for words, status in ((("--help",), 0), (("rollback",), 5)):
+        own, other = program(tmp_path, *words), model(tmp_path, *words)
+        assert own.returncode == other.returncode == status
+        assert (own.stdout, own.stderr) == (other.stdout, other.stderr)
+
+
+@pytest.mark.parametrize("run", [model, pytest.param(program, marks=pytest.mark.exhaustive)])
+def test_the_whole_path_from_the_command_line(tmp_path: Path, run: Callable[..., Done]) -> None:
+    assert "wrote" in succeeded(run(tmp_path, "--contract", "diabetes", "example"))
+    assert "nothing written" in succeeded(run(tmp_path, "--contract", "diabetes", "example"))
     steps = ["validate", "collect", "preprocess", "train", "validate --batch", "collect --batch", "create-batch-data"]
     for step in [*steps, "predict"]:
-        said = succeeded(model(tmp_path, *step.split(), MODEL_CONTRACT="diabetes"))
+        said = succeeded(run(tmp_path, *step.split(), MODEL_CONTRACT="diabetes"))
         assert " s] " in said, "every line says how long it took"
-    listed = succeeded(model(tmp_path, "--contract", "diabetes", "bundles"))
+    listed = succeeded(run(tmp_path, "--contract", "diabetes", "bundles"))
     assert listed.startswith("* 2")
     assert "1 bundles in" in listed
-    assert "first champion" in succeeded(model(tmp_path, "--contract", "diabetes", "history"))
+    assert "first champion" in succeeded(run(tmp_path, "--contract", "diabetes", "history"))
 
 
 def test_promote_and_rollback_by_hand(tmp_path: Path) -> None:
@@ -91,7 +118,10 @@ def test_promote_and_rollback_by_hand(tmp_path: Path) -> None:
     assert "by hand" in said
 
 
-def test_an_empty_spool_is_shipped_and_nothing_is_pruned_unless_it_is_said_how_old(tmp_path: Path) -> None:
+def test_an_empty_spool_is_shipped_and_nothing_is_pruned_unless_it_is_said_how_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "nice", lambda _: 0)  # the other tests go on in this process
     spool = ("--spool-dir", str(tmp_path / "spool"))
     assert "shipped 0 rows" in succeeded(model(tmp_path, "ship", *spool))
     assert "--older-than DAYS" in succeeded(model(tmp_path, "prune"))

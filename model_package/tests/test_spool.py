@@ -12,7 +12,6 @@ import sys
 import tempfile
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -24,6 +23,7 @@ from model.contracts import find
 from model.errors import SpoolBroken, SpoolFull, StoreError
 from model.spool import SpoolWriter, segment, writer
 from model.spool.reader import Reader, position, set_position, texts
+from model.testing.moments import Moment, moments, some
 from model.testing.programs import needed_program
 
 TRACKS, WINE = find("reggaeton").contract, find("wine").contract
@@ -290,40 +290,43 @@ def strace() -> str:
     return needed_program("strace")
 
 
-def moments(strace: str, tmp_path: Path) -> list[tuple[str, int]]:
-    """Every system call by which a run writes: its name and its place among those of that name in its thread."""
+def moments_of_a_run(strace: str, tmp_path: Path) -> list[Moment]:
+    """Every system call by which a run writes."""
     log = tmp_path / "log"
     status, said = commit(
         tmp_path / "whole", strace, "-f", "--seccomp-bpf", "-qq", "-e", f"trace={WRITES}", "-o", str(log)
     )
     assert (status, said) == (0, [("begun", 0), *(("kept", place) for place in range(8))])
-    # strace counts a call's occurrences by thread.
-    made = Counter(re.findall(r"^(\d+) +(\w+)\(", log.read_text(), re.MULTILINE))
-    assert {name for _, name in made} == set(WRITES.split(","))
-    return sorted({(name, at) for (_, name), count in made.items() for at in range(1, count + 1)})
+    every = moments(log)
+    assert {name for name, _ in every} == set(WRITES.split(","))
+    return every
 
 
 def injected(
-    strace: str, tmp_path: Path, what: str, calls: str
-) -> Iterator[tuple[tuple[str, int], int, list[tuple[str, int]], Path]]:
-    """A run for every moment at which `what` is injected."""
-    every = [moment for moment in moments(strace, tmp_path) if moment[0] in calls.split(",")]
+    strace: str, tmp_path: Path, what: str, calls: str, step: int
+) -> Iterator[tuple[Moment, int, list[tuple[str, int]], Path]]:
+    """A run for every moment at which `what` is injected, or for some of them."""
+    every = [moment for moment in moments_of_a_run(strace, tmp_path) if moment[0] in calls.split(",")]
 
-    def run(moment: tuple[str, int]) -> tuple[tuple[str, int], int, list[tuple[str, int]], Path]:
+    def run(moment: Moment) -> tuple[Moment, int, list[tuple[str, int]], Path]:
         folder = Path(tempfile.mkdtemp(dir=tmp_path))
         inject = f"inject={moment[0]}:{what}:when={moment[1]}"
         status, said = commit(folder, strace, "-f", "--seccomp-bpf", "-qq", "-e", inject, "-o", "/dev/null")
         return moment, status, said, folder
 
     with ThreadPoolExecutor(2) as pool:
-        yield from pool.map(run, every)
+        yield from pool.map(run, some(every, step))
+
+
+AT_LENGTH = pytest.mark.exhaustive
 
 
 @pytest.mark.services
-def test_a_kill_at_any_write_loses_nothing_that_was_acknowledged(strace: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("step", [4, pytest.param(1, marks=AT_LENGTH)])
+def test_a_kill_at_any_write_loses_nothing_that_was_acknowledged(strace: str, tmp_path: Path, step: int) -> None:
     """Kill -9 at the 1st, 2nd, ... system call that writes, of a run over several segments."""
     reached, statuses = set(), []
-    for moment, status, said, folder in injected(strace, tmp_path, "signal=SIGKILL", WRITES):
+    for moment, status, said, folder in injected(strace, tmp_path, "signal=SIGKILL", WRITES, step):
         acknowledged = {place for what, place in said if what == "kept"}
         assert acknowledged <= places(folder), moment
         reached.add(len(acknowledged))
@@ -334,12 +337,19 @@ def test_a_kill_at_any_write_loses_nothing_that_was_acknowledged(strace: str, tm
 
 
 @pytest.mark.services
-@pytest.mark.parametrize(("error", "calls"), [("EIO", "fdatasync,fsync"), ("ENOSPC", "pwrite64,write")])
+@pytest.mark.parametrize(
+    ("error", "calls", "step"),
+    [
+        ("EIO", "fdatasync,fsync", 1),
+        ("ENOSPC", "pwrite64,write", 4),
+        pytest.param("ENOSPC", "pwrite64,write", 1, marks=AT_LENGTH),
+    ],
+)
 def test_a_writer_whose_disk_failed_once_never_acknowledges_again(
-    strace: str, tmp_path: Path, error: str, calls: str
+    strace: str, tmp_path: Path, error: str, calls: str, step: int
 ) -> None:
     broken = 0
-    for moment, _, said, folder in injected(strace, tmp_path, f"error={error}", calls):
+    for moment, _, said, folder in injected(strace, tmp_path, f"error={error}", calls, step):
         assert {place for what, place in said if what == "kept"} <= places(folder), moment
         words = [what for what, _ in said]
         if "broken" in words:

@@ -38,10 +38,20 @@ def example(name: str, folder: Path, **more: object) -> Settings:
     return settings
 
 
+def tracks_with(folder: Path, before: str, after: str) -> str:
+    """The tracks' contract file with something else in it."""
+    source = Path(find.__code__.co_filename).with_name("reggaeton.py").read_text()
+    assert before in source
+    path = folder / "tracks.py"
+    path.write_text(source.replace(before, after))
+    return str(path)
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """The tracks example, trained and predicted once."""
-    settings = example("reggaeton", tmp_path_factory.mktemp("trained"))
+    """The tracks example, trained (a tenth of its trees) and predicted once."""
+    folder = tmp_path_factory.mktemp("trained")
+    settings = example(tracks_with(folder, "n_estimators=300", "n_estimators=30"), folder)
     run(settings, *TRAINING, *BATCH)
     return settings
 
@@ -91,12 +101,10 @@ def test_the_same_data_code_and_seed_give_the_same_bundle(trained: Settings) -> 
 
 
 def test_a_worse_model_is_written_but_not_promoted(trained: Settings, tmp_path: Path) -> None:
-    weak = tmp_path / "weak.py"
-    source = Path(find.__code__.co_filename).with_name("reggaeton.py").read_text()
-    weak.write_text(source.replace("n_estimators=300", "n_estimators=2, max_depth=1"))
+    weak = tracks_with(tmp_path, "n_estimators=300", "n_estimators=2, max_depth=1")
     registry = Registry(trained.artifacts_dir, "reggaeton")
     champion = registry.champion()
-    summary = run(trained.model_copy(update={"contract": str(weak)}), "preprocess", "train")[-1]
+    summary = run(trained.model_copy(update={"contract": weak}), "preprocess", "train")[-1]
     assert not summary["promoted"]
     assert registry.champion() == champion
     assert summary["version"] in registry.versions()
@@ -178,11 +186,9 @@ def test_files_that_changed_after_they_were_validated_are_not_collected(tmp_path
 
 
 def test_a_batch_is_not_predicted_by_a_bundle_of_other_columns(trained: Settings, tmp_path: Path) -> None:
-    narrow = tmp_path / "narrow.py"
-    source = Path(find.__code__.co_filename).with_name("reggaeton.py").read_text()
-    narrow.write_text(source.replace('Number("valence", 0, 1', 'Number("valence", 0, 0.999'))
+    narrow = tracks_with(tmp_path, 'Number("valence", 0, 1', 'Number("valence", 0, 0.999')
     with pytest.raises(ContractError, match="other columns"):
-        run(trained.model_copy(update={"contract": str(narrow)}), "predict")
+        run(trained.model_copy(update={"contract": narrow}), "predict")
 
 
 @pytest.mark.parametrize("way", sorted(bad_files(find("reggaeton").contract)))

@@ -21,7 +21,7 @@ from promises.service import Service, running
 from promises.wire import Answer, Client, say_alone
 
 REQUESTS, SHARE_OF_SCHEMATHESIS = 10_000, 0.35
-SHORT_REQUESTS = 900
+SHORT_REQUESTS = 500
 MOST_NAMED = 20
 SECONDS_TO_ANSWER = 10
 

@@ -56,7 +56,8 @@ class Shipper:
     def __init__(self, service: Service, server: Database) -> None:
         """Start it."""
         own = {"MODEL_DATABASE_URL": server.url, "PYTHONPATH": str(ROOT / "model_package")}
-        self._environment = {**os.environ, **own}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+        self._environment = {**kept, **own}
         self._command = [sys.executable, "-m", "model", "ship", "--follow", "--spool-dir", str(service.spool)]
         self._folder = service.folder
         self._process = self._started()

@@ -21,12 +21,14 @@ from promises.stored import Record, records
 from promises.wire import header, prediction
 
 TOLERANCE = 1e-12
-SWAPS, SHORT_SWAPS = 20, 3
+SWAPS, SHORT_SWAPS = 20, 2
 ANSWERS_A_SWAP = 150
 REQUESTS_A_SECOND = 400
 ROWS = (1, 1, 1, 2, 7, 64)
 CONTRACTS, SHORT_CONTRACTS = ("reggaeton", "wine", "diabetes"), ("reggaeton",)
 MOST_NAMED = 10
+
+Recomputed = tuple[list[Any], list[float]]
 
 
 def measure(short: bool, report: Report) -> Measured:  # noqa: FBT001 - the signature of all promises
@@ -40,8 +42,9 @@ def measure(short: bool, report: Report) -> Measured:  # noqa: FBT001 - the sign
             for record in records(service.spool):
                 version = record["version"]
                 counts[f"{name}, version {sorted(bundles).index(version) + 1}"] += len(record["labels"])
-                wrong += _differences(record, bundles[version], told.pop(record["id"], None))
-                exact += _exact(record, bundles[version])
+                recomputed = _recomputed(record, bundles[version])
+                wrong += _differences(record, bundles[version], recomputed, told.pop(record["id"], None))
+                exact += _exact(record, recomputed)
             wrong += [f"{identity}: answered and not kept" for identity in told]
         report(f"{name}: {counts.total()} rows so far, {exact} bit for bit, {len(wrong)} different")
     detail = {"rows": counts.total(), "by_version": dict(counts), "bit_for_bit": exact, "different": wrong[:MOST_NAMED]}
@@ -75,15 +78,16 @@ def _traffic(service: Service, swaps: int) -> dict[str, tuple[str, Any]]:
     return told
 
 
-def _recomputed(record: Record, bundle: Bundle) -> tuple[list[Any], list[float]]:
+def _recomputed(record: Record, bundle: Bundle) -> Recomputed:
+    """Labels and scores."""
     model = request_model(bundle.contract)
     rows = parse(model, json.dumps(record["request"]).encode())
     predictions = bundle.predict(encode(bundle.contract, rows.columns))
     return predictions.labels, predictions.scores.tolist()
 
 
-def _differences(record: Record, bundle: Bundle, told: tuple[str, Any] | None) -> Iterator[str]:
-    labels, scores = _recomputed(record, bundle)
+def _differences(record: Record, bundle: Bundle, recomputed: Recomputed, told: tuple[str, Any] | None) -> Iterator[str]:
+    labels, scores = recomputed
     identity = record["id"]
     if record["contract"] != bundle.contract.fingerprint:
         yield f"{identity}: kept under another contract"
@@ -96,7 +100,7 @@ def _differences(record: Record, bundle: Bundle, told: tuple[str, Any] | None) -
         yield f"{identity}: {told} was answered, {answer} by {bundle.version} recomputed"
 
 
-def _exact(record: Record, bundle: Bundle) -> int:
+def _exact(record: Record, recomputed: Recomputed) -> int:
     """Rows whose score is the same to the last bit."""
-    _, scores = _recomputed(record, bundle)
-    return sum(kept == recomputed for kept, recomputed in zip(record["scores"], scores, strict=True))
+    _, scores = recomputed
+    return sum(kept == again for kept, again in zip(record["scores"], scores, strict=True))

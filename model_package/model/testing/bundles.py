@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -30,6 +32,17 @@ def good_frame(contract: Contract, count: int, seed: int = 0) -> pd.DataFrame:
 
 
 def quick_training(contract: Contract, seed: int = 0, *, compiled: bool = True) -> training.Trained:
+    """`fresh_training`, once for equal arguments: the same rows and seed give the same bytes."""
+    trained = _kept(contract.to_json(), seed, compiled=compiled)
+    return replace(trained, parts=dict(trained.parts))
+
+
+@cache
+def _kept(contract: str, seed: int, *, compiled: bool) -> training.Trained:
+    return fresh_training(Contract.from_json(contract), seed, compiled=compiled)
+
+
+def fresh_training(contract: Contract, seed: int = 0, *, compiled: bool = True) -> training.Trained:
     """Train twelve trees (or neighbours, which have no compiled form) on random rows that keep the contract."""
     pipeline = unfitted_pipeline(contract, _estimator(contract, seed, compiled=compiled))
     rows = good_frame(contract, ROWS, seed)

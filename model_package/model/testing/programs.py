@@ -1,4 +1,4 @@
-"""Programs beside Python that a test needs for real."""
+"""Programs that a test starts: those beside Python that it needs for real, and what Python ones are told."""
 
 from __future__ import annotations
 
@@ -16,3 +16,8 @@ def needed_program(name: str, *places: str) -> str:
     if found is None:
         pytest.skip(f"{name} is not installed")
     return found
+
+
+def unmeasured() -> dict[str, str]:
+    """This process's environment without what makes each Python program below it measure its coverage."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
