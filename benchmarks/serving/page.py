@@ -44,9 +44,9 @@ READING = """
 
 BOUNDS = """
 With 64 connections in a closed loop all clients wait for one flush at a time: while the disk writes, nobody is left to
-ask. Profiled on the worker's core (`perf record -C`, commits of 50 to 60 records, 2026-11-24), the core is 91 % with the
-service, 4 % with the kernel's flush and 5 % idle, waiting for the disk. What a request costs more than with the log off:
-1.1 us to build its record, 2 us its share of SQLite's insert (some twenty writes to memory for a commit), 0.7 us of
+ask. Profiled on the worker's core (`perf record -C`, commits of 50 to 60 records, 2026-11-24): 91 % is the
+service's, 4 % the kernel's flush, and 5 % idle, waiting for the disk. What a request costs more than with the log
+off: 1.1 us to build its record, 2 us its share of SQLite's insert (some twenty writes to memory a commit), 0.7 us of
 handing the flush over and learning of its end, 2 us of the kernel's work, and 2 to 4 us of waiting that nothing fills.
 Every eighth second or so, while the next segment's room is written out, commits share the disk with that.
 
