@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from model.contract import Contract
+from model.steps.calibration import concept_figures
 from model.steps.drift import Judge, binned, distribution, wasserstein
+from model.steps.estimation import estimates
 from model.steps.figure import COLUMNS, Figure, alarms, tidy
 from model.steps.inputs import input_figures, tests
 from model.steps.noise import each
 from model.steps.quality import quality_figures
 from model.steps.reference import Reference
 from model.steps.traffic import traffic_figures
-from model.steps.window import Window, joined, numbers
+from model.steps.window import Window, codes, joined, numbers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -53,8 +55,11 @@ def figures(contract: Contract, reference: Reference, window: Window) -> Iterato
     yield from traffic_figures(contract, window)
     yield from input_figures(contract, reference, window, of_inputs)
     yield from _score_figures(reference, window, of_inputs)
-    rows = joined(contract, window)
+    rows, task = joined(contract, window), contract.target.task
+    answers, scores = codes(contract.target.classes, window.labels), numbers(window.scores)
+    yield from estimates(task, reference, answers, scores, rows)
     yield from quality_figures(contract, reference, rows, of_answers)
+    yield from concept_figures(task, reference, rows, of_answers)
 
 
 def _score_figures(reference: Reference, window: Window, judge: Judge) -> Iterator[Figure]:

@@ -18,7 +18,7 @@ from model.derived.encoding import Floats
 from model.steps.reference import Null
 
 SIZES = (30, 100, 300, 1_000, 10_000, 1_000_000)
-MOST_DRAWS, FEWEST_DRAWS = 2_000, 100
+MOST_DRAWS, FEWEST_DRAWS = 1_000, 100
 CELLS = 400_000  # of one size's draws: bounds time and memory for columns of many categories
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from model.contract import Category, Contract
+from model.contract import Category, Contract, Task
 from model.decision import Predictions, decide
 from model.derived.encoding import Floats
 from model.derived.frame import encode_series
 from model.derived.monitors import BINS, Monitor, plan
+from model.steps.calibration import calibrate, calibration_error, outcomes, remember_outcomes
 from model.steps.divergence import DIVERGENCES
 from model.steps.folds import Folds
 from model.steps.noise import null
@@ -35,12 +37,27 @@ def remember(
     columns = {monitor.column: _column(contract, monitor, frame, seed) for monitor in plan(contract)}
     outside = decide(contract, threshold, folds.output[folds.tested])
     rows = _joined(contract, folds.truth[folds.tested], outside)
-    return Reference(
+    return replace(
+        _of_answers(contract.target.task, rows, seed),
         rows=len(frame),
         columns=columns,
         scores=of_numbers(fresh, BINS, seed),
-        format=FORMAT,
-        quality={name: Expected(*found) for name, found in measured(contract.target.task, rows, seed).items()},
+    )
+
+
+def _of_answers(task: Task, rows: Joined, seed: int) -> Reference:
+    """What out-of-fold answers tell: quality, calibration, outcomes by score, or residuals."""
+    quality = {name: Expected(*found) for name, found in measured(task, rows, seed).items()}
+    known = Reference(0, {}, Profile(), FORMAT, quality=quality)
+    if task == "regression":
+        return replace(known, residuals=of_numbers(rows.truth - rows.scores, BINS, seed))
+    came = outcomes(task, rows.truth, rows.answers)
+    error = calibration_error(came, rows.scores)
+    return replace(
+        known,
+        outcomes=remember_outcomes(came, rows.scores, seed),
+        calibration=calibrate(came, rows.scores),
+        quality=quality | ({} if np.isnan(error) else {"calibration_error": Expected(error, error, error)}),
     )
 
 

@@ -102,7 +102,7 @@ def _part(rows: Joined, seed: int) -> tuple[Joined, float]:
     count = len(rows.truth)
     if count <= MOST_RESAMPLED:
         return rows, 1.0
-    chosen = np.random.default_rng(seed).choice(count, MOST_RESAMPLED, replace=False)
+    chosen = np.sort(np.random.default_rng(seed).choice(count, MOST_RESAMPLED, replace=False))
     part = Joined(rows.truth[chosen], rows.answers[chosen], rows.scores[chosen], rows.here)
     return part, (MOST_RESAMPLED / count) ** 0.5
 

@@ -70,13 +70,15 @@ class Outcomes:
 
 @dataclass(frozen=True)
 class Calibration:
-    """From a score s to the chance of the outcome: 1 / (1 + exp(-(weights . terms(s)))), fitted on out-of-fold scores.
+    """From a score to the chance of the outcome, fitted on out-of-fold scores (`model.steps.calibration`).
 
-    weights: of the terms, see `model.steps.calibration`. covariance: of the weights, for the estimates' intervals.
+    weights: of 1, ln s and -ln(1 - s) in the chance's logit. covariance: of the weights, for the estimates' intervals.
+    floor: how near to 0 and 1 a score is taken for what it says.
     """
 
-    weights: tuple[float, ...]
-    covariance: tuple[tuple[float, ...], ...]
+    weights: tuple[float, float, float]
+    covariance: tuple[tuple[float, float, float], ...]
+    floor: float
 
 
 @dataclass(frozen=True)

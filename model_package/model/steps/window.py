@@ -100,7 +100,7 @@ def missing_share(values: Any) -> float:  # noqa: ANN401 - as it was read
 class Joined:
     """The rows whose truth has come, k of n.
 
-    truth, answers: class codes or values [k]; scores [k]; here: which of the window's rows they are, bool [n].
+    truth, answers: class codes or values [k]; scores [k], the highest first; here: which rows they are, bool [n].
     """
 
     truth: NDArray[Any]
@@ -118,4 +118,6 @@ def joined(contract: Contract, window: Window) -> Joined:
     truth = nowhere if window.truth is None else read(window.truth)
     known = (truth >= 0) & (answers >= 0) if classes else np.isfinite(truth) & np.isfinite(answers)
     here = known & np.isfinite(scores)
-    return Joined(truth[here], answers[here], scores[here], here)
+    # Highest score first: what ranks them sorts what is sorted, at no cost.
+    order = np.flatnonzero(here)[np.argsort(-scores[here])]
+    return Joined(truth[order], answers[order], scores[order], here)
