@@ -35,18 +35,20 @@ def remember(
     saw, [k]: what is served later is distributed as they are, which out-of-fold means over repeats are not quite.
     """
     columns = {monitor.column: _column(contract, monitor, frame, seed) for monitor in plan(contract)}
-    outside = decide(contract, threshold, folds.output[folds.tested])
-    rows = _joined(contract, folds.truth[folds.tested], outside)
+    # Each repeat by itself: their mean is sharper than the one model that serves, and its chances are not that one's.
+    truth = folds.truth[folds.tested]
+    repeats = [_joined(contract, truth, decide(contract, threshold, one[folds.tested])) for one in folds.single]
     return replace(
-        _of_answers(contract.target.task, rows, seed),
+        of_answers(contract.target.task, repeats, seed),
         rows=len(frame),
         columns=columns,
         scores=of_numbers(fresh, BINS, seed),
     )
 
 
-def _of_answers(task: Task, rows: Joined, seed: int) -> Reference:
-    """What out-of-fold answers tell: quality, calibration, outcomes by score, or residuals."""
+def of_answers(task: Task, repeats: list[Joined], seed: int) -> Reference:
+    """What out-of-fold answers tell: of the first repeat quality, outcomes, residuals; of all repeats calibration."""
+    rows = repeats[0]
     quality = {name: Expected(*found) for name, found in measured(task, rows, seed).items()}
     known = Reference(0, {}, Profile(), FORMAT, quality=quality)
     if task == "regression":
@@ -56,7 +58,11 @@ def _of_answers(task: Task, rows: Joined, seed: int) -> Reference:
     return replace(
         known,
         outcomes=remember_outcomes(came, rows.scores, seed),
-        calibration=calibrate(came, rows.scores),
+        calibration=calibrate(
+            np.concatenate([outcomes(task, one.truth, one.answers) for one in repeats]),
+            np.concatenate([one.scores for one in repeats]),
+            len(repeats),
+        ),
         quality=quality | ({} if np.isnan(error) else {"calibration_error": Expected(error, error, error)}),
     )
 

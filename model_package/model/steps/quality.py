@@ -22,6 +22,7 @@ from model.steps.window import Joined
 Metric = Callable[[NDArray[Any], NDArray[Any], Floats, Weights], Floats]
 
 SAMPLES, MOST_RESAMPLED = 200, 2_000
+FEWEST = 10  # of the rarer class: with fewer, no interval is to be believed and no quality alarms
 HIGHER_IS_BETTER = {
     measure.name: measure.higher_is_better for group in evaluation.MEASURES.values() for measure in group
 }
@@ -108,7 +109,14 @@ def _part(rows: Joined, seed: int) -> tuple[Joined, float]:
 
 
 def _strata(task: Task, truth: NDArray[Any]) -> NDArray[Any]:
-    return np.zeros(len(truth)) if task == "regression" else truth
+    """How many positives a window has is chance too; where there are few, their number is kept lest they vanish."""
+    free = task == "regression" or (task == "binary" and _rarer(truth) >= FEWEST)
+    return np.zeros(len(truth)) if free else truth
+
+
+def _rarer(truth: NDArray[Any]) -> int:
+    """How many rows the rarer of two classes has."""
+    return int(min(np.count_nonzero(truth == 1), np.count_nonzero(truth != 1)))
 
 
 def _defined(name: str, rows: Joined) -> bool:
@@ -127,6 +135,7 @@ def quality_figures(contract: Contract, reference: Reference, rows: Joined, judg
         "joined", "", share, rows=len(rows.here), why=f"the truth of {count:,} of {len(rows.here):,} rows has come"
     )
     decisive = next(iter(metrics(task)))
+    enough = count >= judge.monitoring.least_rows and (task != "binary" or _rarer(rows.truth) >= FEWEST)
     for name, (value, low, high) in measured(task, rows).items():
         before = reference.quality.get(name)
         threshold, alarm = _judged(judge, name, (value, low, high), before, decisive=name == decisive)
@@ -134,7 +143,7 @@ def quality_figures(contract: Contract, reference: Reference, rows: Joined, judg
         why = (
             f"{name} is {shown(value)} [{shown(low)}, {shown(high)}] over {count:,} rows, {shown(expected)} in training"
         )
-        speaks = alarm and count >= judge.monitoring.least_rows
+        speaks = alarm and enough
         yield Figure(name, "", value, low, high, expected, threshold, count, speaks, why)
 
 
