@@ -110,6 +110,20 @@ def test_columns_as_arrow_or_numpy_arrays_give_the_same_figures_as_a_typed_frame
         pd.testing.assert_frame_equal(monitor.measure(contract, reference("reggaeton"), found), expected)
 
 
+def test_a_column_that_training_never_had_is_expected_to_be_missing_and_alarms_once_it_is_there() -> None:
+    contract = CONTRACTS["wine"]
+    known = reference("wine")
+    gone = replace(known.columns["malic_acid"], shares=(), rows=0, missing=1.0, minimum=None, maximum=None)
+    empty = replace(known, columns=known.columns | {"malic_acid": gone})
+    found = window(contract, 200)
+    nothing = found.rows.assign(malic_acid=np.nan)  # type: ignore[union-attr]  # a frame
+    for rows, alarm in ((nothing, False), (found.rows, True)):
+        frame = monitor.measure(contract, empty, replace(found, rows=rows))
+        row = frame[(frame["measure"] == "missing") & (frame["subject"] == "malic_acid")].iloc[0]
+        assert row["expected"] == 1
+        assert row["alarm"] == alarm
+
+
 def test_parts_of_different_lengths_are_refused_by_name() -> None:
     with pytest.raises(ValueError, match="another number of truth"):
         monitor.measure(ODD, reference("odd"), monitor.Window({}, ["yes"], np.array([0.5]), ["yes", "no"]))

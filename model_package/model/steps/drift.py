@@ -112,9 +112,9 @@ def rate(
     value, expected = hits / max(1, rows), before[0] / max(1, before[1])
     low, high = rate_bounds(*before, max(1, rows), judge.level)
     said = judge.monitoring.threshold(measure, subject)
-    threshold = low if measure == "missing" and value < low else (high if said is None else max(said, high))
-    beyond = value > threshold or (measure == "missing" and value < low and said is None)
+    too_few = measure == "missing" and said is None and value < low
+    threshold = low if too_few else high if said is None else max(said, high)
     interval = rate_bounds(hits, max(1, rows), 10**12, 0.025)
     why = f"{subject}: {value:.2%} of {rows:,} rows {words}, {expected:.2%} in training, limit {threshold:.2%}"
-    alarm = beyond and judge.speaks(subject, rows)
+    alarm = (too_few or value > threshold) and judge.speaks(subject, rows)
     return Figure(measure, subject, value, *interval, expected, threshold, rows, alarm, why)

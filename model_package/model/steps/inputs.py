@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, assert_never
@@ -17,6 +18,7 @@ from model.steps.window import MISSING, STRANGE, Window, codes, missing_share, n
 
 # A new value beyond the extremes of m values has chance 1/(m + 1) on either side.
 BEYOND_EXTREMES = 2.0
+LARGEST = sys.float_info.max
 
 
 def tests(contract: Contract) -> int:
@@ -79,9 +81,10 @@ def _of_numbers(column: Number | Integer, profile: Profile, values: Floats, judg
 
 
 def _beyond(values: Floats, minimum: float | None, maximum: float | None) -> int:
-    low = 0 if minimum is None else np.count_nonzero(values < minimum)
-    high = 0 if maximum is None else np.count_nonzero(values > maximum)
-    return int(low + high)
+    """How many lie outside; infinities do in any case."""
+    low = -LARGEST if minimum is None else minimum
+    high = LARGEST if maximum is None else maximum
+    return int(np.count_nonzero(values < low) + np.count_nonzero(values > high))
 
 
 def _of_category(column: Category, profile: Profile, values: Any, judge: Judge) -> Iterator[Figure]:  # noqa: ANN401 - as read
@@ -120,8 +123,8 @@ def _missing(column: Column, profile: Profile, hits: int, rows: int, judge: Judg
         alarm = hits > 0 and judge.speaks(column.name, judge.monitoring.least_rows)
         why = f"{column.name}: {value:.2%} of {rows:,} rows have no value, and the contract asks for one in each"
         return Figure("missing", column.name, value, expected=0.0, threshold=0.0, rows=rows, alarm=alarm, why=why)
-    total = round(profile.rows / max(1e-9, 1 - profile.missing)) if profile.missing < 1 else profile.rows
-    return rate(judge, "missing", column.name, (hits, rows), (profile.missing * total, total), "have no value")
+    before = (float(profile.total - profile.rows), profile.total)
+    return rate(judge, "missing", column.name, (hits, rows), before, "have no value")
 
 
 def _outside(column: Column, hits: int, rows: int, judge: Judge) -> Figure:

@@ -77,39 +77,44 @@ def _column(contract: Contract, monitor: Monitor, frame: pd.DataFrame, seed: int
     column = contract.column(monitor.column)
     encoded = encode_series(column, frame[column.name])
     present = encoded[~np.isnan(encoded)]
-    missing = 1 - len(present) / max(1, len(encoded))
     own = zlib.crc32(column.name.encode()) ^ seed
     if isinstance(column, Category):
-        return _of_values(column, present.astype(np.int64), missing, own)
+        return _of_values(column, present.astype(np.int64), len(encoded), own)
     if monitor.statistic == "none":
-        return Profile(statistic="none", missing=missing, rows=len(present))
-    return of_numbers(present, monitor.bins, own, missing)
+        return Profile(statistic="none", **_counts(len(present), len(encoded)))
+    return of_numbers(present, monitor.bins, own, len(encoded))
 
 
-def _of_values(column: Category, found: NDArray[np.int64], missing: float, seed: int) -> Profile:
+def _counts(rows: int, total: int) -> dict[str, Any]:
+    return {"missing": 1 - rows / max(1, total), "rows": rows, "total": total}
+
+
+def _of_values(column: Category, found: NDArray[np.int64], total: int, seed: int) -> Profile:
     counts = np.bincount(found, minlength=len(column.values))
     return Profile(
         shares=_shares(counts),
         statistic="jensen_shannon",
-        missing=missing,
-        rows=len(found),
+        **_counts(len(found), total),
         values=column.values,
         once=int(np.count_nonzero(counts == 1)),
         null=_null("jensen_shannon", counts, seed),
     )
 
 
-def of_numbers(values: Floats, bins: int, seed: int, missing: float = 0.0) -> Profile:
-    """Numbers in bins between their quantiles (equal ones merged; the outer bins are open), PSI as the statistic."""
+def of_numbers(values: Floats, bins: int, seed: int, total: int | None = None) -> Profile:
+    """Numbers in bins between their quantiles (equal ones merged; the outer bins are open), PSI as the statistic.
+
+    values: the present ones, of `total` rows (all of them when not said).
+    """
+    counted = _counts(len(values), len(values) if total is None else total)
     if not len(values):
-        return Profile(missing=missing)
+        return Profile(**counted)
     edges, grid = _quantiles(values, bins), _quantiles(values, GRID)
     counts = np.bincount(np.searchsorted(edges, values, side="right"), minlength=len(edges) + 1)
     below = np.searchsorted(np.sort(values), grid) / len(values)
     return Profile(
         shares=_shares(counts),
-        missing=missing,
-        rows=len(values),
+        **counted,
         edges=tuple(edges.tolist()),
         grid=tuple(grid.tolist()),
         below=tuple(below.tolist()),

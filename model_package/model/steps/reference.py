@@ -35,7 +35,7 @@ class Profile:
     """How the values of a column (or scores, or residuals) were distributed.
 
     shares: of the present values by bin: between `edges` (the outer bins are open), or of each of `values`.
-    rows: how many values were present. missing: share of rows without a value. once: values seen exactly once.
+    rows: how many values were present, of `total` rows. missing: share of rows without one. once: values seen once.
     grid, below: a finer set of edges, and the share of values below each, for the Wasserstein distance.
     minimum, maximum, deviation: of the present values; None where there is no such thing.
     """
@@ -44,6 +44,7 @@ class Profile:
     statistic: Statistic = "psi"
     missing: float = 0.0
     rows: int = 0
+    total: int = 0
     edges: tuple[float, ...] = ()
     values: tuple[int | str, ...] = ()
     once: int = 0
@@ -125,6 +126,7 @@ _ADAPTER: TypeAdapter[Reference] = TypeAdapter(Reference)
 def _completed(old: Reference) -> Reference:
     """A record of format 1 with the counts that it did not spell out."""
     columns = {
-        name: replace(profile, rows=round(old.rows * (1 - profile.missing))) for name, profile in old.columns.items()
+        name: replace(profile, rows=round(old.rows * (1 - profile.missing)), total=old.rows)
+        for name, profile in old.columns.items()
     }
-    return replace(old, columns=columns, scores=replace(old.scores, rows=old.rows))
+    return replace(old, columns=columns, scores=replace(old.scores, rows=old.rows, total=old.rows))
