@@ -254,7 +254,7 @@ def of_scores(seed: int = 9) -> monitor.Reference:
     """A reference with the outcomes and the calibration of such scores."""
     truth, _, scores = served(count=4_000, seed=seed)
     rows = Joined(truth.astype(int), (scores > 0.1).astype(int), scores, np.ones(len(truth), dtype=bool))
-    return replace(of_answers("binary", [rows], 0), scores=of_numbers(scores, 10, 0))
+    return replace(of_answers("binary", rows, 0), scores=of_numbers(scores, 10, 0))
 
 
 def test_estimates_without_truth_are_near_what_comes_true_though_scores_are_no_chances() -> None:

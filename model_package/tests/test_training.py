@@ -88,8 +88,7 @@ def test_the_threshold_has_the_best_f1_of_all_out_of_fold() -> None:
     rng = np.random.default_rng(0)
     truth = rng.integers(0, 2, 120)
     scores = (truth * 0.3 + rng.random(120) * 0.7).round(2)
-    output = np.column_stack([1 - scores, scores])
-    found = folds.Folds(truth, output, np.ones(120, bool), {}, 0.2, output[None])
+    found = folds.Folds(truth, np.column_stack([1 - scores, scores]), np.ones(120, bool), {}, 0.2)
     chosen = folds.choose_threshold("binary", found)
 
     def f1(threshold: float) -> float:

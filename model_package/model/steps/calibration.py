@@ -40,11 +40,11 @@ def terms(scores: Floats, floor: float) -> Floats:
     return np.column_stack([np.ones(len(scores)), np.log(inside), -np.log1p(-inside)])
 
 
-def calibrate(came: NDArray[np.bool_], scores: Floats, repeats: int = 1) -> Calibration:
+def calibrate(came: NDArray[np.bool_], scores: Floats) -> Calibration:
     """Beta calibration (Kull, Silva Filho and Flach 2017): logistic regression on `terms`, by Newton's method.
 
     A weak pull towards the score itself (weights 0, 1, 1) keeps it finite where the score separates the outcomes. The
-    covariance is the inverse of the Hessian, in which rows that stand there `repeats` times count once.
+    covariance is the inverse of the Hessian.
     """
     positive = scores[scores > 0]
     floor = float(np.clip(positive.min() if len(positive) else 1, *FLOORS))
@@ -52,9 +52,8 @@ def calibrate(came: NDArray[np.bool_], scores: Floats, repeats: int = 1) -> Cali
     weights, hessian = IDENTITY, np.eye(len(IDENTITY))
     for _ in range(STEPS):
         chance = _logistic(known @ weights)
-        slope = known.T @ (wanted - chance) / repeats - RIDGE * (weights - IDENTITY)
-        curvature = (known * (chance * (1 - chance))[:, None]).T @ known / repeats
-        hessian = curvature + RIDGE * np.eye(len(IDENTITY))
+        slope = known.T @ (wanted - chance) - RIDGE * (weights - IDENTITY)
+        hessian = (known * (chance * (1 - chance))[:, None]).T @ known + RIDGE * np.eye(len(IDENTITY))
         step = np.linalg.solve(hessian, slope)
         weights = weights + np.clip(step, -1, 1)
         if np.abs(step).max() < 1e-10:  # noqa: PLR2004 - as good as still

@@ -40,7 +40,6 @@ class Folds:
 
     truth: class codes or values [n]; output: mean over repeats of the out-of-fold output, [n, classes] or [n];
     tested: rows that were ever tested (all but the first block when split by time); figures: measure -> [fits].
-    single: the output of each repeat by itself, [repeats, n, classes] or [repeats, n]: as noisy as one model's is.
     """
 
     truth: NDArray[Any]
@@ -48,7 +47,6 @@ class Folds:
     tested: NDArray[np.bool_]
     figures: dict[str, Floats]
     test_share: float
-    single: Floats
 
     def scores(self, contract: Contract) -> Floats:
         """Out-of-fold scores, as predictions report them, of the rows that were tested."""
@@ -59,28 +57,26 @@ def cross_validate(contract: Contract, pipeline: Pipeline, frame: pd.DataFrame, 
     """Repeated cross-validation inside the training part; rows with equal features never stand on both sides."""
     features, truth = encode_frame(contract, frame), target_codes(contract, frame)
     task, classes = contract.target.task, len(contract.target.classes)
-    alone: list[Floats] = []
+    total = np.zeros((len(frame), classes) if classes else len(frame))
     times = np.zeros(len(frame))
     figures: dict[str, list[float]] = {}
     tested = 0
     for repeat, pairs in enumerate(_repeats(contract, frame, truth, plan)):
         report(f"cross-validation {repeat + 1} of {plan.repeats}")
-        alone.append(np.zeros((len(frame), classes) if classes else len(frame)))
         for inside, test in pairs:
             fitted = fit(pipeline, features.iloc[inside], truth[inside])
             answered = output(fitted, features.iloc[test], classes)
-            alone[-1][test] = answered
+            total[test] += answered
             times[test] += 1
             tested += len(test)
             for name, value in evaluation.point(task, truth[test], answered, None).items():
                 figures.setdefault(name, []).append(value)
     figures.pop("f1_at_threshold", None)  # there is no threshold yet: it is chosen from these very folds
     seen = times > 0
-    # Every repeat tests the same rows: all, or all but the first block.
-    single = np.stack(alone)
+    mean = total / np.maximum(times, 1).reshape(-1, *[1] * (total.ndim - 1))
     arrays = {name: np.array(values) for name, values in figures.items()}
     fits = len(next(iter(arrays.values())))
-    return Folds(truth, single.mean(axis=0), seen, arrays, tested / fits / len(frame), single)
+    return Folds(truth, mean, seen, arrays, tested / fits / len(frame))
 
 
 Pairs = list[tuple[NDArray[Any], NDArray[Any]]]

@@ -35,20 +35,19 @@ def remember(
     saw, [k]: what is served later is distributed as they are, which out-of-fold means over repeats are not quite.
     """
     columns = {monitor.column: _column(contract, monitor, frame, seed) for monitor in plan(contract)}
-    # Each repeat by itself: their mean is sharper than the one model that serves, and its chances are not that one's.
-    truth = folds.truth[folds.tested]
-    repeats = [_joined(contract, truth, decide(contract, threshold, one[folds.tested])) for one in folds.single]
+    # Means over repeats are sharper than one model of a part of the rows, and nearer to the model of all that serves.
+    outside = decide(contract, threshold, folds.output[folds.tested])
+    rows = _joined(contract, folds.truth[folds.tested], outside)
     return replace(
-        of_answers(contract.target.task, repeats, seed),
+        of_answers(contract.target.task, rows, seed),
         rows=len(frame),
         columns=columns,
         scores=of_numbers(fresh, BINS, seed),
     )
 
 
-def of_answers(task: Task, repeats: list[Joined], seed: int) -> Reference:
-    """What out-of-fold answers tell: of the first repeat quality, outcomes, residuals; of all repeats calibration."""
-    rows = repeats[0]
+def of_answers(task: Task, rows: Joined, seed: int) -> Reference:
+    """What out-of-fold answers tell: quality, calibration, outcomes by score, or residuals."""
     quality = {name: Expected(*found) for name, found in measured(task, rows, seed).items()}
     known = Reference(0, {}, Profile(), FORMAT, quality=quality)
     if task == "regression":
@@ -58,11 +57,7 @@ def of_answers(task: Task, repeats: list[Joined], seed: int) -> Reference:
     return replace(
         known,
         outcomes=remember_outcomes(came, rows.scores, seed),
-        calibration=calibrate(
-            np.concatenate([outcomes(task, one.truth, one.answers) for one in repeats]),
-            np.concatenate([one.scores for one in repeats]),
-            len(repeats),
-        ),
+        calibration=calibrate(came, rows.scores),
         quality=quality | ({} if np.isnan(error) else {"calibration_error": Expected(error, error, error)}),
     )
 
