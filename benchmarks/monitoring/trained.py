@@ -67,5 +67,5 @@ def large_models(scale: Scale, report: Report) -> list[Model]:
     found = []
     for number, rows in enumerate(scale.many):
         report(f"training a model on {rows:,} tracks")
-        found.append(trained(rows, 20_000 + number, 1))
+        found.append(trained(rows, 20_000 + number, scale.repeats))
     return found
