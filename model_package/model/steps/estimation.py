@@ -20,6 +20,7 @@ from model.steps.reference import Calibration, Reference
 from model.steps.window import Codes, Joined
 
 DRAWS = 40
+NORMAL_95 = 1.96
 
 
 def estimates(task: Task, reference: Reference, answers: Codes, scores: Floats, rows: Joined) -> Iterator[Figure]:
@@ -34,24 +35,25 @@ def estimates(task: Task, reference: Reference, answers: Codes, scores: Floats, 
     else:
         known = np.flatnonzero(np.isfinite(scores) & (answers >= 0))
         ranked = known[np.argsort(-scores[known])]
-        yield from _of(task, reference.calibration, answers[ranked], scores[ranked], "")
+        yield from _of(task, reference, answers[ranked], scores[ranked], "")
         if 0 < len(rows.truth) < len(scores):
-            yield from _of(task, reference.calibration, rows.answers, rows.scores, "joined")
+            yield from _of(task, reference, rows.answers, rows.scores, "joined")
 
 
 def _none(measure: str, why: str) -> Figure:
     return Figure(measure, "", NOTHING, why=why)
 
 
-def _of(task: Task, calibration: Calibration, answers: Codes, scores: Floats, subject: str) -> Iterator[Figure]:
-    if not len(scores):
+def _of(task: Task, reference: Reference, answers: Codes, scores: Floats, subject: str) -> Iterator[Figure]:
+    calibration = reference.calibration
+    if not len(scores) or calibration is None:
         return
     weights = np.asarray(calibration.weights)
     values = expected(task, answers, scores, chances(weights[None], scores, calibration.floor))
-    errors = _errors(task, calibration, answers, scores)
+    errors = _errors(task, reference, calibration, answers, scores)
     where = "the rows whose truth has come" if subject else "all rows"
     for name, found in values.items():
-        value, half = float(found[0]), 1.96 * errors[name]
+        value, half = float(found[0]), NORMAL_95 * errors[name]
         why = f"{name} is likely to be {shown(value)} over {where} ({len(scores):,}), if the concept has not changed"
         yield Figure(f"estimated_{name}", subject, value, value - half, value + half, rows=len(scores), why=why)
 
@@ -69,8 +71,13 @@ def expected(task: Task, answers: Codes, scores: Floats, chance: Floats) -> dict
     return {name: metric(truth, *both, weights) for name, metric in metrics(task).items()}
 
 
-def _errors(task: Task, calibration: Calibration, answers: Codes, scores: Floats) -> dict[str, float]:
-    """Standard errors: what the calibration does not know, and what chance will do to a window of this size."""
+def _errors(
+    task: Task, reference: Reference, calibration: Calibration, answers: Codes, scores: Floats
+) -> dict[str, float]:
+    """Standard errors: what training does not know, and what chance will do to a window of this size.
+
+    The calibration knows no better than cross-validation how good the model is: the larger of both errors counts.
+    """
     generator = np.random.default_rng(0)
     count = len(scores)
     some = np.sort(generator.choice(count, min(count, MOST_RESAMPLED), replace=False))
@@ -80,4 +87,8 @@ def _errors(task: Task, calibration: Calibration, answers: Codes, scores: Floats
     unsure = expected(task, answers[some], scores[some], chances(drawn, scores[some], calibration.floor))
     lucky = expected(task, answers[some], scores[some], luck.astype(np.float64))
     shrink = (len(some) / count) ** 0.5
-    return {name: float(np.hypot(unsure[name].std(), lucky[name].std() * shrink)) for name in unsure}
+    known = {name: (found.high - found.low) / (2 * NORMAL_95) for name, found in reference.quality.items()}
+    return {
+        name: float(np.hypot(max(unsure[name].std(), known.get(name, 0.0)), lucky[name].std() * shrink))
+        for name in unsure
+    }

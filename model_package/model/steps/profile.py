@@ -17,7 +17,7 @@ from model.derived.frame import encode_series
 from model.derived.monitors import BINS, Monitor, plan
 from model.steps.calibration import calibrate, calibration_error, outcomes, remember_outcomes
 from model.steps.divergence import DIVERGENCES
-from model.steps.folds import Folds
+from model.steps.folds import Folds, summarize_folds
 from model.steps.noise import null
 from model.steps.quality import measured
 from model.steps.reference import FORMAT, Expected, Null, Profile, Reference
@@ -38,12 +38,29 @@ def remember(
     # Means over repeats are sharper than one model of a part of the rows, and nearer to the model of all that serves.
     outside = decide(contract, threshold, folds.output[folds.tested])
     rows = _joined(contract, folds.truth[folds.tested], outside)
+    answers = of_answers(contract.target.task, rows, seed)
     return replace(
-        of_answers(contract.target.task, rows, seed),
+        answers,
+        quality=_as_unsure_as_folds(answers.quality, summarize_folds(contract.target.task, folds)),
         rows=len(frame),
         columns=columns,
         scores=of_numbers(fresh, BINS, seed),
     )
+
+
+def _as_unsure_as_folds(quality: dict[str, Expected], folds: dict[str, dict[str, float]]) -> dict[str, Expected]:
+    """Intervals at least as wide as those over the folds' fits.
+
+    Resampling the predictions does not know that another training table gives another model; the folds do.
+    """
+    widened = dict(quality)
+    for name, found in folds.items():
+        if name in quality:
+            middle = quality[name].value
+            half = max(found["high"] - found["value"], found["value"] - found["low"])
+            low, high = min(quality[name].low, middle - half), max(quality[name].high, middle + half)
+            widened[name] = Expected(middle, low, high)
+    return widened
 
 
 def of_answers(task: Task, rows: Joined, seed: int) -> Reference:
