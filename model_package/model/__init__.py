@@ -5,6 +5,7 @@ Importing this package costs pydantic and nothing heavier.
 
 from model.contract import Category, Contract, Integer, Key, Label, Number, Source, Split, Target, Timestamp
 from model.errors import ModelError
+from model.monitoring import Monitoring, Threshold
 
 __all__ = [
     "Category",
@@ -13,9 +14,11 @@ __all__ = [
     "Key",
     "Label",
     "ModelError",
+    "Monitoring",
     "Number",
     "Source",
     "Split",
     "Target",
+    "Threshold",
     "Timestamp",
 ]

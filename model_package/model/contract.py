@@ -34,6 +34,7 @@ from model.columns import (
     check_range,
 )
 from model.errors import ContractError, bounded
+from model.monitoring import Monitoring
 
 __all__ = [
     "LARGEST_EXACT_INTEGER",
@@ -43,6 +44,7 @@ __all__ = [
     "Integer",
     "Key",
     "Label",
+    "Monitoring",
     "Number",
     "Source",
     "Split",
@@ -222,6 +224,7 @@ class Contract:
     columns: Annotated[tuple[Column, ...], Field(min_length=1, max_length=MOST_COLUMNS)]
     split: Split = field(default_factory=Split)
     description: str = ""
+    monitoring: Monitoring = field(default_factory=Monitoring, kw_only=True)
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:
@@ -235,6 +238,10 @@ class Contract:
             raise ValueError(msg)
         if self.split.column is not None:
             self._check_split(self.split.column)
+        strange = sorted(set(self.monitoring.subjects) - {column.name for column in self.columns})
+        if strange:
+            msg = f"monitoring speaks of {', '.join(strange)}, which is no column of the contract"
+            raise ValueError(msg)
         for source in self.sources:
             self._check_source(source)
         return self
@@ -291,8 +298,14 @@ class Contract:
         return hashlib.sha256(self.to_json().encode()).hexdigest()
 
     def to_json(self) -> str:
-        """Canonical JSON: sorted keys, no white space."""
+        """Canonical JSON: sorted keys, no white space.
+
+        What is said of monitoring stands in it only when it is not the default: contracts of before there was such a
+        word keep their fingerprint.
+        """
         plain = _ADAPTER.dump_python(self, mode="json")
+        if self.monitoring == Monitoring():
+            del plain["monitoring"]
         return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
     @staticmethod

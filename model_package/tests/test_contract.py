@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from model import Category, Contract, Integer, Key, Number, Source, Split, Target, Timestamp
+from model import Category, Contract, Integer, Key, Monitoring, Number, Source, Split, Target, Threshold, Timestamp
 from model.contracts import find, shipped
 from model.errors import ContractError
 
@@ -145,3 +146,46 @@ def test_importing_a_contract_costs_pydantic_and_nothing_heavier(name: str) -> N
     check = f"import sys, {name}; print([m for m in {heavy!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_contract_that_says_nothing_of_monitoring_has_the_json_of_before_there_was_such_a_word() -> None:
+    assert "monitoring" not in small().to_json()
+    assert small(monitoring=Monitoring()).fingerprint == small().fingerprint
+    assert small().fingerprint == "ec56237dc98ad426dafed4a8f7e77454105a8c212cefd6a648b09bda5d248c10"
+
+
+def test_what_a_contract_says_of_monitoring_survives_json() -> None:
+    words = Monitoring(
+        false_alarms=0.05,
+        smallest_shift=0.2,
+        least_rows=100,
+        ignore=("x", "scores"),
+        thresholds=(Threshold("psi", 0.2), Threshold("psi", 0.1, column="x"), Threshold("average_precision", 0.6)),
+    )
+    contract = small(monitoring=words)
+    again = Contract.from_json(contract.to_json())
+    assert again == contract
+    assert again.monitoring == words
+    assert again.fingerprint == contract.fingerprint != small().fingerprint
+
+
+def test_the_threshold_of_a_column_stands_before_that_of_the_measure() -> None:
+    words = Monitoring(thresholds=(Threshold("psi", 0.2), Threshold("psi", 0.1, column="x")))
+    assert (words.threshold("psi", "x"), words.threshold("psi", "other")) == (0.1, 0.2)
+    assert words.threshold("missing", "x") is None
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda: small(monitoring=Monitoring(ignore=("y",))), "no column of the contract"),
+        (lambda: small(monitoring=Monitoring(thresholds=(Threshold("psi", 1, column="z"),))), "monitoring speaks of z"),
+        (lambda: Monitoring(thresholds=(Threshold("psi", 1), Threshold("psi", 2))), "said twice"),
+        (lambda: Threshold("roc_auc", 0.9, column="x"), "is not measured by column"),
+        (lambda: Threshold("p_value", 0.05), "Input should be"),  # type: ignore[arg-type]  # what is refused
+        (lambda: Monitoring(false_alarms=0.0), "greater than 0"),
+    ],
+)
+def test_nonsense_about_monitoring_is_refused_with_the_reason(make: Callable[[], object], reason: str) -> None:
+    with pytest.raises(ValidationError, match=reason):
+        make()

@@ -23,6 +23,7 @@ from model.errors import CannotCompile, TrainingError
 from model.scoring import Scorer
 from model.steps import evaluation, folds, training
 from model.steps.pipeline import unfitted_pipeline
+from model.steps.reference import Reference
 from model.steps.splitting import units
 from model.testing.bundles import QUICK_PLAN, ROWS, fresh_training, good_frame, quick_training
 
@@ -212,11 +213,14 @@ def test_a_challenger_must_win_in_95_of_100_paired_resamples() -> None:
 
 
 def test_the_reference_remembers_shares_that_add_up_to_one(contract: Contract) -> None:
-    reference = json.loads(quick_training(contract).parts["reference.json"])
-    assert set(reference["columns"]) == set(contract.column_names)
-    for column in [*reference["columns"].values(), reference["scores"]]:
-        assert sum(column["shares"]) == pytest.approx(1)
-        assert len(column["shares"]) == len(column.get("values", [0, *column.get("edges", [])]))
+    reference = Reference.from_json(quick_training(contract).parts["reference.json"])
+    assert set(reference.columns) == set(contract.column_names)
+    for profile in [*reference.columns.values(), reference.scores]:
+        if profile.statistic == "none":
+            assert not profile.shares
+        else:
+            assert sum(profile.shares) == pytest.approx(1)
+            assert len(profile.shares) == (len(profile.values) or len(profile.edges) + 1)
 
 
 def test_the_data_fingerprint_changes_with_any_cell() -> None:

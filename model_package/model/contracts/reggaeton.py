@@ -52,3 +52,10 @@ def write_example(directory: Path, *, seed: int = 0) -> list[Path]:
     from model.contracts import reggaeton_example  # noqa: PLC0415 - it costs numpy
 
     return reggaeton_example.write_example(directory, seed=seed)
+
+
+def stream(rows: int, **how: Any) -> Any:  # noqa: ANN401 - a pandas frame; see reggaeton_stream_example.stream
+    """A time-stamped, labelled frame of synthetic tracks that drift in inputs, prior, concept, or not at all."""
+    from model.contracts import reggaeton_stream_example  # noqa: PLC0415 - it costs numpy and pandas
+
+    return reggaeton_stream_example.stream(rows, **how)

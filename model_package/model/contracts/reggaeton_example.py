@@ -30,14 +30,14 @@ _BATCH_ROWS: Final = 200
 _BATCH_REGGAETON: Final = 10
 
 # What the figures cannot say: how a column is measured.
-_INTEGERS: Final = frozenset({"popularity", "duration"})
-_THOUSANDTHS: Final = frozenset({"loudness", "tempo"})  # every other number has three significant digits
+INTEGERS: Final = frozenset({"popularity", "duration"})
+THOUSANDTHS: Final = frozenset({"loudness", "tempo"})  # every other number has three significant digits
 _LOGARITHMIC: Final = frozenset({"speechiness", "acousticness", "instrumentalness", "liveness", "duration"})
 _LEAST: Final = 1e-6  # what is smaller is written as 0
 _ZERO: Final = 5e-8  # stands for 0 on the logarithmic scale; so small that as many values fall below _LEAST as are 0
 
 
-class _Class(TypedDict):
+class Class(TypedDict):
     """The figures of one class. `spearman` has rows and columns in the order of the features."""
 
     rows: int
@@ -47,18 +47,20 @@ class _Class(TypedDict):
     mode_share_of_1: float
 
 
-class _Other(_Class):
+class Other(Class):
     """The figures of the tracks that are not reggaeton; only their file has a time signature."""
 
     time_signature_shares: dict[str, float]
 
 
-class _Classes(TypedDict):
-    reggaeton: _Class
-    other: _Other
+class Classes(TypedDict):
+    """The figures of both classes."""
+
+    reggaeton: Class
+    other: Other
 
 
-class _Oddities(TypedDict):
+class Oddities(TypedDict):
     """How many rows are empty, tracks stand there twice or three times, repeats have another popularity."""
 
     empty_rows: int
@@ -67,11 +69,13 @@ class _Oddities(TypedDict):
     repeats_with_other_popularity: int
 
 
-class _Statistics(TypedDict):
+class Statistics(TypedDict):
+    """What `reggaeton_statistics.json` holds, beside what it is about."""
+
     quantile_levels: list[float]
     features: list[str]
-    oddities: _Oddities
-    classes: _Classes
+    oddities: Oddities
+    classes: Classes
 
 
 def write_example(directory: Path, *, seed: int = 0) -> list[Path]:
@@ -81,7 +85,7 @@ def write_example(directory: Path, *, seed: int = 0) -> list[Path]:
     """
     import numpy as np  # noqa: PLC0415 - the contract, which names this function, costs pydantic only
 
-    statistics: _Statistics = json.loads(_STATISTICS.read_text(encoding="utf-8"))
+    statistics = read_statistics()
     features = statistics["features"]
     # One stream for each file: a change in how one is drawn leaves the others as they were.
     of_reggaeton, of_other, of_batch = (np.random.default_rng((seed, stream)) for stream in range(3))
@@ -95,10 +99,16 @@ def write_example(directory: Path, *, seed: int = 0) -> list[Path]:
     ]
 
 
+def read_statistics() -> Statistics:
+    """The figures that all tracks are drawn from."""
+    statistics: Statistics = json.loads(_STATISTICS.read_text(encoding="utf-8"))
+    return statistics
+
+
 # ----------------------------------------------------------------------------------------------- files
 
 
-def _other_rows(statistics: _Statistics, generator: np.random.Generator) -> list[_Cells]:
+def _other_rows(statistics: Statistics, generator: np.random.Generator) -> list[_Cells]:
     """The tracks that are not reggaeton, with their time signature, repeats and empty rows, in any order."""
     figures, oddities = statistics["classes"]["other"], statistics["oddities"]
     repeats = oddities["repeated_tracks"] + oddities["repeated_twice"]
@@ -110,7 +120,7 @@ def _other_rows(statistics: _Statistics, generator: np.random.Generator) -> list
     return [rows[place] for place in generator.permutation(len(rows))]
 
 
-def _batch_rows(statistics: _Statistics, generator: np.random.Generator) -> list[_Cells]:
+def _batch_rows(statistics: Statistics, generator: np.random.Generator) -> list[_Cells]:
     """New tracks, a few of them reggaeton, in any order."""
     classes = statistics["classes"]
     rows = _tracks(statistics, classes["reggaeton"], _BATCH_REGGAETON, generator)
@@ -118,7 +128,7 @@ def _batch_rows(statistics: _Statistics, generator: np.random.Generator) -> list
     return [rows[place] for place in generator.permutation(len(rows))]
 
 
-def _repeats(rows: Sequence[_Cells], oddities: _Oddities, generator: np.random.Generator) -> list[_Cells]:
+def _repeats(rows: Sequence[_Cells], oddities: Oddities, generator: np.random.Generator) -> list[_Cells]:
     """Second and third copies of some rows; a few were counted again and got another row's popularity."""
     chosen = generator.choice(len(rows), oddities["repeated_tracks"], replace=False)
     copies = [rows[place] for place in (*chosen, *chosen[: oddities["repeated_twice"]])]
@@ -146,12 +156,12 @@ def _write(path: Path, names: Sequence[str], rows: Iterable[_Cells], first_id: i
 # ---------------------------------------------------------------------------------------------- tracks
 
 
-def _tracks(statistics: _Statistics, figures: _Class, rows: int, generator: np.random.Generator) -> list[_Cells]:
+def _tracks(statistics: Statistics, figures: Class, rows: int, generator: np.random.Generator) -> list[_Cells]:
     """`rows` tracks of one class, as the cells of the file."""
     ranks = _ranks(figures["spearman"], rows, generator)
     columns = []
     for name, column in zip(statistics["features"], ranks.T, strict=True):
-        values = _values(name, column, figures, statistics["quantile_levels"])
+        values = values_at(name, column, figures, statistics["quantile_levels"])
         columns.append([_cell(name, value) for value in values.tolist()])
     return list(zip(*columns, strict=True))
 
@@ -162,18 +172,24 @@ def _ranks(spearman: Sequence[Sequence[float]], rows: int, generator: np.random.
     A normal copula with correlation 2 sin(pi rho / 6) has Spearman's rho (Pearson 1907). Each column is stratified, one
     rank in each of `rows` equal intervals, so that even 70 tracks keep to the quantiles whatever the seed.
     """
-    import numpy as np  # noqa: PLC0415 - as above
-
-    values, vectors = np.linalg.eigh(2 * np.sin(np.pi * np.asarray(spearman) / 6))
-    # The symmetric root of the nearest positive matrix: unlike the vectors it has no sign that a LAPACK may choose.
-    root = (vectors * np.sqrt(np.clip(values, 1e-9, None))) @ vectors.T
+    root = copula_root(spearman)
     scores = generator.standard_normal((rows, len(root))) @ root
     places = scores.argsort(axis=0).argsort(axis=0)
     ranks: _Floats = (places + generator.random(places.shape)) / rows
     return ranks
 
 
-def _values(name: str, ranks: _Floats, figures: _Class, levels: Sequence[float]) -> _Floats:
+def copula_root(spearman: Sequence[Sequence[float]]) -> _Floats:
+    """What turns independent normal draws into ones with these rank correlations: [columns, columns]."""
+    import numpy as np  # noqa: PLC0415 - as above
+
+    values, vectors = np.linalg.eigh(2 * np.sin(np.pi * np.asarray(spearman) / 6))
+    # The symmetric root of the nearest positive matrix: unlike the vectors it has no sign that a LAPACK may choose.
+    root: _Floats = (vectors * np.sqrt(np.clip(values, 1e-9, None))) @ vectors.T
+    return root
+
+
+def values_at(name: str, ranks: _Floats, figures: Class, levels: Sequence[float]) -> _Floats:
     """The values of column `name` at these ranks."""
     import numpy as np  # noqa: PLC0415 - as above
 
@@ -202,9 +218,9 @@ def _normalised(shares: Sequence[float]) -> _Floats:
 
 def _cell(name: str, value: float) -> str:
     """`value` as precise as column `name` is, written as R does."""
-    if name in _INTEGERS or name in {"key", "mode"}:
+    if name in INTEGERS or name in {"key", "mode"}:
         return str(round(value))
-    return _as_r_writes(round(value, 3) if name in _THOUSANDTHS else float(f"{value:.3g}"))
+    return _as_r_writes(round(value, 3) if name in THOUSANDTHS else float(f"{value:.3g}"))
 
 
 def _as_r_writes(value: float) -> str:

@@ -11,7 +11,7 @@ from typing import Literal, assert_never
 
 from model.contract import Category, Column, Contract, Integer, Number, Timestamp
 
-Statistic = Literal["psi", "jensen_shannon"]
+Statistic = Literal["psi", "jensen_shannon", "none"]
 BINS = 10
 
 
@@ -19,7 +19,8 @@ BINS = 10
 class Monitor:
     """How one column is watched.
 
-    statistic: "psi" compares shares in quantile bins of the training rows, "jensen_shannon" shares of values.
+    statistic: "psi" compares shares in quantile bins of the training rows, "jensen_shannon" shares of values; "none"
+        compares nothing: moments move on by themselves, and only how many are missing is watched.
     bins: how many quantile bins; 0 when the values themselves are the bins.
     values: the known values of a category; others are counted as unseen.
     """
@@ -37,8 +38,10 @@ def plan(contract: Contract) -> tuple[Monitor, ...]:
 
 def _monitor(column: Column) -> Monitor:
     match column:
-        case Number() | Integer() | Timestamp():
+        case Number() | Integer():
             return Monitor(column.name, "psi", BINS)
+        case Timestamp():
+            return Monitor(column.name, "none", 0)
         case Category():
             return Monitor(column.name, "jensen_shannon", 0, column.values)
         case _:

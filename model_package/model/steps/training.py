@@ -29,7 +29,7 @@ from model.steps.card import card
 from model.steps.folds import Folds, Plan, Report, choose_threshold, cross_validate, summarize_folds
 from model.steps.pictures import pictures
 from model.steps.pipeline import fit
-from model.steps.reference import reference
+from model.steps.profile import remember
 
 SELFTEST_ROWS = 32
 PROOF_ROWS = 20_000
@@ -108,13 +108,14 @@ def _train(
     report(f"evaluating on the {len(holdout)} held-out rows, {plan.bootstrap_samples} resamples")
     metrics = _metrics(contract, (train_part, holdout), folds, ours, plan)
     answered = decide(contract, threshold, ours.output)
+    remembered = remember(contract, train_part, folds, answered.scores, threshold, seed=plan.seed)
     files = {
         "pipeline.joblib": _stored(fitted),
         **({"model.onnx": model} if model else {}),
         "contract.json": contract.to_json().encode(),
         "metrics.json": _json(metrics),
         "selftest.json": _selftest(rows, answered),
-        "reference.json": _json(reference(contract, train_part, folds.scores(contract))),
+        "reference.json": remembered.to_json().encode(),
         **pictures(contract, truth, ours, folds.output),
     }
     files["card.md"] = card(contract, metrics, not_compiled).encode()

@@ -1,0 +1,52 @@
+"""benchmarks/monitoring in short: every figure is measured, and those that need no luck and no quiet machine hold."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+if not (ROOT / "benchmarks").is_dir():
+    pytest.skip("needs the checkout: its benchmarks/", allow_module_level=True)
+sys.path.append(str(ROOT))  # at the end: `app/` and `airflow/` are no packages
+
+from benchmarks.monitoring import command, page  # noqa: E402 - found only now
+from benchmarks.monitoring.goal import Row  # noqa: E402
+from benchmarks.monitoring.scale import Scale  # noqa: E402
+
+TINY = Scale(1, 2, (3_000,), 10, (200, 3_000), 6, 10_000, ((2_000, 60.0),))
+
+
+@pytest.fixture(scope="module")
+def results() -> dict[str, Any]:
+    """A run of some seconds."""
+    return command.measured(TINY, lambda _: None)
+
+
+def test_drift_is_found_in_every_column_and_a_concept_once_its_truth_has_come(results: dict[str, Any]) -> None:
+    rows = {row["name"]: row for row in results["rows"]}
+    for name in ("shift", "inputs", "concept", "concept_before", "scikit_learn", "roc_auc_large"):
+        assert rows[name]["holds"], rows[name]["shown"]
+    assert set(rows["shift"]["detail"]["columns"]) > {"popularity", "tempo"}
+    assert rows["false_alarms"]["measured"] <= 0.2
+
+
+def test_the_page_has_a_line_for_every_figure_and_a_picture(results: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "page.md"
+    page.write(results, path)
+    text = path.read_text()
+    assert all(f"| {row['what']} |" in text for row in results["rows"])
+    assert (tmp_path / page.PICTURE).read_bytes().startswith(b"\x89PNG")
+    assert all(row["what"] in command.table(results) for row in results["rows"])
+
+
+def test_a_goal_holds_when_the_number_is_on_its_side_and_a_nan_never_does() -> None:
+    assert Row("a", "a", 0.04, "<=", 0.05, "%").holds
+    assert not Row("a", "a", 0.06, "<=", 0.05, "%").holds
+    assert not Row("a", "a", 0.94, ">=", 0.95, "%").holds
+    assert not Row("a", "a", float("nan"), "<=", 0.05).holds
+    assert Row("a", "a", 0.5, unit="s").holds
+    assert Row("a", "a", 0.06, "<=", 0.05, "%").shown() == ("a", "<= 5.0 %", "6.0 %, MISSED")
