@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fastapi.openapi.utils import get_openapi
 
+from app.ground_truth import ONE_TRUTH, PATH, TRUTH_REQUEST
 from app.protocols import description
 from app.protocols.door import Served
 from model.derived.request import MOST_ROWS, example_request, request_model, response_model
+from model.derived.truth import truth_model
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,6 +53,7 @@ _ANY_REQUEST: Final[Document] = {
     },
 }
 _ANY_ROW: Final[Document] = {"type": "object", "required": ["data"], "properties": {"data": {}}}
+_ANY_TRUTH: Final[Document] = {"type": "object", "required": ["truths"], "properties": {"truths": {"type": "array"}}}
 _ANY_RESPONSE: Final[Document] = {
     "type": "object",
     "required": ["prediction"],
@@ -87,13 +90,14 @@ def describe(base: Document, serving: Serving | None) -> Document:
             RESPONSE: _ANY_RESPONSE,
             WITH_PROBABILITIES: _with_probabilities(_ANY_RESPONSE),
         }
-        schemas |= {ONE_ROW: _ANY_ROW, RECORDS: _ANY_ROW}
+        schemas |= {ONE_ROW: _ANY_ROW, RECORDS: _ANY_ROW, TRUTH_REQUEST: _ANY_TRUTH, ONE_TRUTH: {"type": "object"}}
         document["info"]["description"] = f"{_SHAPE}\n\n{_NONE_YET}"
     else:
         contract = serving.bundle.contract
         schemas = {**_schemas(request_model(contract)), **_schemas(response_model(contract))}
-        schemas |= _other_forms(schemas)
+        schemas |= _other_forms(schemas) | _schemas(truth_model(contract))
         document["info"] = _info(contract, serving.version)
+        _show_truth(document, contract)
         _show_example(document, contract)
         description.describe(document, Served(contract, serving.version))
     document["components"]["schemas"].update(schemas)
@@ -153,3 +157,12 @@ def _show_example(document: Document, contract: Contract) -> None:
     if example["data"].keys() == set(contract.column_names):
         content = document["paths"]["/get_prediction"]["post"]["requestBody"]["content"]
         content["application/json"]["example"] = example
+
+
+def _show_truth(document: Document, contract: Contract) -> None:
+    """An example of each way to say of what it is the truth."""
+    labels, bounds = contract.target.classes, (contract.target.minimum, contract.target.maximum)
+    value = labels[-1] if labels else next((bound for bound in bounds if bound is not None), 0)
+    said = [{"key": contract.key.example, "truth": value}, {"prediction_id": "0" * 32, "truth": value}]
+    content = document["paths"][PATH]["post"]["requestBody"]["content"]
+    content["application/json"]["example"] = {"truths": said}

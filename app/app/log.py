@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from model.errors import SpoolFull, StoreError, bounded
 from model.spool import SpoolWriter
+from model.spool.writer import SEGMENT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,11 +28,12 @@ class Log:
     Raises StoreError: from `append`, `commit` and `flushed`, whatever went wrong.
     """
 
-    def __init__(self, folder: Path, most_bytes: int, *, durable: bool) -> None:
+    def __init__(self, folder: Path, most_bytes: int, *, durable: bool, segment_bytes: int = SEGMENT_BYTES) -> None:
         """Nothing is opened yet; the folder is made when missing, at the first group."""
         self._folder = folder
         self._most_bytes = most_bytes
         self._durable = durable
+        self._segment_bytes = segment_bytes
         self._writer: SpoolWriter | None = None
         self._failed: StoreError | None = None
         self._try_at = 0.0
@@ -48,7 +50,7 @@ class Log:
     def append(self, group: Group) -> int:
         """Write a group; returns the descriptor that has to be flushed before it is kept."""
         with self._door():
-            return self._opened().append(group.contract, group.body)
+            return self._opened().append(group.contract, group.body, group.kind)
 
     def flushed(self, error: OSError | None) -> None:
         """Say how that ended: what was appended is kept now, unless there was an error."""
@@ -60,7 +62,7 @@ class Log:
     def commit(self, group: Group) -> None:
         """Keep a group. Blocking."""
         with self._door():
-            self._opened().commit(group.contract, group.body)
+            self._opened().commit(group.contract, group.body, group.kind)
             self._failed = None
 
     def close(self) -> None:
@@ -71,7 +73,8 @@ class Log:
 
     def _opened(self) -> SpoolWriter:
         if self._writer is None:
-            self._writer = SpoolWriter(self._folder, durable=self._durable, most_bytes=self._most_bytes)
+            sizes = {"segment_bytes": self._segment_bytes, "most_bytes": self._most_bytes}
+            self._writer = SpoolWriter(self._folder, durable=self._durable, **sizes)
         return self._writer
 
     @contextlib.contextmanager

@@ -16,6 +16,7 @@ from app.admin import Admin
 from app.batcher import Batcher
 from app.documents import Documents
 from app.door import Door
+from app.ground_truth import GroundTruth
 from app.lane import SMALL_BODY, Lane
 from app.meter import Meter
 from app.metrics import Metrics
@@ -47,6 +48,9 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     metrics = Metrics(lane, settings)
     spans = telemetry.provider() if telemetry.is_configured() else None
 
+    door = Door(lane, settings)
+    truth = GroundTruth(door, settings)
+
     @asynccontextmanager
     async def follow_champion(_: FastAPI) -> AsyncIterator[dict[str, Any]]:
         await anyio.to_thread.run_sync(predictor.refresh)
@@ -57,6 +61,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
             yield {"lane": None if spans else lane}
             tasks.cancel_scope.cancel()
         await anyio.to_thread.run_sync(lane.batcher.close)
+        await anyio.to_thread.run_sync(truth.close)
         predictor.close()
         if spans:
             await anyio.to_thread.run_sync(spans.shutdown)
@@ -67,8 +72,8 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     )
     app.state.predictor = predictor
     app.openapi = Documents(app.routes, predictor)  # type: ignore[method-assign]  # FastAPI's documented way
-    door = Door(lane, settings)
     app.include_router(Routes(lane, door, settings).table(app.openapi))
+    app.include_router(truth.table())
     app.include_router(metrics.table())
     app.include_router(Admin(registry, predictor, settings.admin_secret()).table())
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

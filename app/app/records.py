@@ -6,6 +6,8 @@ import json
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from model.spool import PREDICTIONS
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -21,11 +23,12 @@ _FILLED: Final = b'"labels":[%b],"scores":[%b],"request":%b}'
 
 
 class Group(NamedTuple):
-    """What is committed together: records under one contract, and who waits for that."""
+    """What is committed together: records of one kind under one contract, and who waits for that."""
 
     contract: Contract
     records: list[bytes]
     waiting: list[Asked]
+    kind: int = PREDICTIONS
 
     @property
     def body(self) -> bytes:

@@ -228,6 +228,14 @@ def test_a_larger_body_is_refused_before_the_service_sees_it(nginx: Front, upstr
     assert upstream.requests == 0
 
 
+def test_truth_is_published_within_the_same_bounds(nginx: Front, upstream: Upstream) -> None:
+    asked = nginx.ask("/ground_truth", method="POST", body=b"x" * MEBIBYTE)
+    assert (asked[0], asked[2]["path"], asked[2]["size"]) == (200, "/ground_truth", MEBIBYTE)
+    too_much = {"Content-Length": str(MEBIBYTE + 1)}
+    assert_refused(nginx.ask("/ground_truth", method="POST", headers=too_much), 413, "body_too_large")
+    assert upstream.requests == 1
+
+
 def test_headers_larger_than_the_bounds_are_refused_in_the_same_shape(nginx: Front, upstream: Upstream) -> None:
     assert_refused(nginx.ask("/", headers={"X-Large": "x" * 10_000}), 431, "headers_too_large")
     assert_refused(nginx.ask("/" + "x" * 10_000), 414, "uri_too_long")

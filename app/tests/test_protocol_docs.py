@@ -14,6 +14,8 @@ from app.testing import Service
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "protocols.md"
 SHOWN = re.findall(r"```\nPOST (\S+)\n(.*?)```", PAGE.read_text(), re.DOTALL) if PAGE.exists() else []
+PREDICTIONS = [(path, body) for path, body in SHOWN if path != "/ground_truth"]
+TRUTHS = [body for path, body in SHOWN if path == "/ground_truth"]
 
 pytestmark = pytest.mark.skipif(not SHOWN, reason="needs the checkout: its docs/")
 
@@ -26,12 +28,12 @@ def service(bundles: Callable[[str], Path]) -> Iterator[Service]:
 
 
 def test_the_page_shows_every_protocol() -> None:
-    assert {path for path, _ in SHOWN} == {"/get_prediction", "/v2/models/reggaeton/infer", "/invocations"}
+    assert {path for path, _ in PREDICTIONS} == {"/get_prediction", "/v2/models/reggaeton/infer", "/invocations"}
 
 
 def test_every_request_that_is_shown_is_answered_alike(service: Service) -> None:
     label = None
-    for path, body in SHOWN:
+    for path, body in PREDICTIONS:
         if path == "/get_prediction":
             answer = service.predict({"data": get_prediction.columns(body.encode())})
             said = answer.json()["prediction"]
@@ -42,3 +44,7 @@ def test_every_request_that_is_shown_is_answered_alike(service: Service) -> None
         assert answer.status_code == 200
         label = said if label is None else label
         assert said == label
+
+
+def test_every_truth_that_is_shown_is_accepted(service: Service) -> None:
+    assert [service.client.post("/ground_truth", content=body).status_code for body in TRUTHS] == [202, 202]

@@ -114,6 +114,28 @@ def ship(
 
 
 @app.command()
+def truth(
+    context: typer.Context,
+    path: Annotated[
+        Path | None, typer.Argument(help="A CSV file or a folder of them; data/truth when not said")
+    ] = None,
+) -> None:
+    """Store what proved true: CSV files with the key or prediction_id, the target, and perhaps truth_at."""
+    _run("truth", _settings(context, truth_from=path))
+
+
+@app.command()
+def join(
+    context: typer.Context,
+    days: Annotated[int | None, typer.Option(help="Of the last so many days; 0: of all")] = None,
+    version: Annotated[str | None, typer.Option(help="Only those of this bundle")] = None,
+    origin: Annotated[str | None, typer.Option(help="Only those: online or batch")] = None,
+) -> None:
+    """Count the predictions, of how many the truth is known, and what of the truth fits none or contradicts itself."""
+    _run("join", _settings(context, join_days=days, join_version=version, join_origin=origin))
+
+
+@app.command()
 def prune(
     context: typer.Context,
     older_than: Annotated[int | None, typer.Option(help="Days; 0 deletes nothing")] = None,

@@ -42,6 +42,11 @@ class Assets:
         return self.data_dir / "batch"
 
     @property
+    def truth_dir(self) -> Path:
+        """What proved true, in files."""
+        return self.data_dir / "truth"
+
+    @property
     def validation(self) -> Path:
         """What `validate` found in the raw files."""
         return self._own("interm", "validation.json")

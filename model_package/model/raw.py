@@ -87,6 +87,11 @@ def batch_source(contract: Contract, pattern: str) -> Source:
         raise ContractError(explain(error, f"the pattern of batch files {bounded(pattern)!r}")) from None
 
 
+def truth_source(contract: Contract) -> Source:
+    """How files of truth are read: as the first source, but with a header, and with any other columns beside."""
+    return replace(contract.sources[0], file="*.csv", target=None, ignore=(), header=True, names=())
+
+
 def _read_source(contract: Contract, source: Source, folder: Path) -> Iterator[RawTable]:
     paths = sorted(folder.glob(source.file))
     if not paths:

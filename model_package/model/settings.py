@@ -31,6 +31,12 @@ class Settings(BaseSettings):
     )
     keep_days: int = Field(0, ge=0, description="`prune` deletes predictions that are older than so many days; 0: none")
     prune_origin: str = Field("", max_length=200, description="Of which origin: `online`, `batch`; empty: of any")
+    truth_from: Path | None = Field(
+        None, description="A CSV file of truth, or a folder of them; none: `truth` in the data folder"
+    )
+    join_days: int = Field(0, ge=0, description="`join` counts the predictions of the last so many days; 0: all")
+    join_version: str = Field("", max_length=100, description="Of which bundle version; empty: of any")
+    join_origin: str = Field("", max_length=200, description="Of which origin: `online`, `batch`; empty: of any")
     seed: int = Field(0, ge=0, lt=2**32, description="Seed of the split, the folds and the bootstrap")
     folds: int = Field(5, ge=2, le=20, description="Folds of the cross-validation inside the training part")
     cv_repeats: int = Field(5, ge=1, le=100, description="Repeats of that cross-validation")

@@ -1,17 +1,22 @@
-"""Predictions in SQLite or PostgreSQL. Nothing else in the project knows SQL."""
+"""Predictions, and what proved true, in SQLite or PostgreSQL. Nothing else in the project talks to a database."""
 
 from __future__ import annotations
 
 import contextlib
 import itertools
+from collections import defaultdict
+from datetime import UTC
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from model.derived.tables import predictions
+from model.derived import joins
+from model.derived.tables import predictions, truths
 from model.errors import StoreError, StoreRefused, bounded
+from model.joined import JoinedRows, joined_rows
+from model.truth import Joined, Recorded, Truth, Unjoined, Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -22,13 +27,16 @@ if TYPE_CHECKING:
 
 ROWS_A_STATEMENT = 500
 ROWS_A_DELETION = 10_000
+ROWS_AT_ONCE = 50_000
+EVERYTHING = Window()
 SECONDS_TO_WAIT_FOR_A_LOCK = 30
 SECONDS_TO_CONNECT = 10
 MILLISECONDS_UNTIL_ACKNOWLEDGED = 30_000
+T = TypeVar("T")
 
 
 class Store:
-    """The predictions of one contract. Use it as a context manager: it holds connections.
+    """The predictions of one contract, and their truth. Use it as a context manager: it holds connections.
 
     Raises:
         StoreError: from every method, when the database does not answer or its table does not fit.
@@ -38,10 +46,12 @@ class Store:
     def __init__(self, url: str, contract: Contract) -> None:
         """`url` is an SQLAlchemy URL; a SQLite file and its folder are made when missing."""
         self._engine = _engine(url)
-        self._table = predictions(contract, sa.MetaData())
+        self._contract = contract
+        metadata = sa.MetaData()
+        self._table, self._truths = predictions(contract, metadata), truths(contract, metadata)
 
     def __enter__(self) -> Self:
-        """Make the table, or add the columns and indexes that it has gained."""
+        """Make the tables, or add the columns and indexes that they have gained."""
         try:
             with self._translated():
                 self._table.metadata.create_all(self._engine)
@@ -76,13 +86,51 @@ class Store:
         with self._translated(), self._engine.connect() as connection:
             return int(connection.execute(query).scalar_one())
 
+    def add_truths(self, said: Iterable[Truth]) -> Recorded:
+        """Keep what was said, in one transaction; whatever the order, and however often, the same is known after it."""
+        recorded = Recorded()
+        with self._translated(), self._engine.begin() as connection:
+            for some in _batched(said, ROWS_A_STATEMENT):
+                recorded += self._add_some(connection, some)
+        return recorded
+
+    def joined(self, window: Window = EVERYTHING) -> Iterator[JoinedRows]:
+        """The predictions of a window with what proved true, some ten thousand at a time, in no order."""
+        query = joins.joined(self._table, self._truths, window)
+        with self._translated(), self._engine.connect() as connection:
+            found = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(query)
+            for rows in found.partitions():
+                yield joined_rows(self._contract, rows)
+
+    def joined_counts(self, window: Window = EVERYTHING) -> list[Joined]:
+        """How many predictions a window has, and of how many the truth is known, by version and origin."""
+        query = joins.counts(self._table, self._truths, window)
+        with self._translated(), self._engine.connect() as connection:
+            return [Joined(*row) for row in connection.execute(query)]
+
+    def unjoined(self, window: Window = EVERYTHING) -> Unjoined:
+        """What was said of moments in the window and cannot be joined, or contradicts itself. It reads all of that."""
+        queries = [joins.unjoined(self._table, self._truths, by, window) for by in ("prediction_id", "key")]
+        with self._translated(), self._engine.connect() as connection:
+            found = [connection.execute(query).one() for query in queries]
+        return Unjoined(*map(sum, zip(*found, strict=True)))
+
     def prune(self, before: datetime, origin: str | None = None) -> Iterator[int]:
         """Delete the predictions made before a moment, the oldest first; yields how many after each transaction."""
         table = self._table
         old = sa.select(table.c.prediction_id).where(table.c.created_at < before).order_by(table.c.created_at)
         if origin is not None:
             old = old.where(table.c.origin == origin)
-        statement = sa.delete(table).where(table.c.prediction_id.in_(old.limit(ROWS_A_DELETION).scalar_subquery()))
+        yield from self._delete(table.c.prediction_id, old)
+
+    def prune_truths(self, before: datetime) -> Iterator[int]:
+        """The same for what was said, by its moment."""
+        table = self._truths
+        old = sa.select(table.c.truth_id).where(table.c.at < before, table.c.arrived_at < before).order_by(table.c.at)
+        yield from self._delete(table.c.truth_id, old)
+
+    def _delete(self, identity: sa.Column[Any], old: sa.Select[Any]) -> Iterator[int]:
+        statement = sa.delete(identity.table).where(identity.in_(old.limit(ROWS_A_DELETION).scalar_subquery()))
         deleted = ROWS_A_DELETION
         while deleted == ROWS_A_DELETION:
             with self._translated(), self._engine.begin() as connection:
@@ -101,12 +149,55 @@ class Store:
             raise _unanswered(error) from error
 
     def _insert(self, connection: sa.Connection, records: Iterable[Mapping[str, Any]]) -> int:
-        insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
-        statement = insert(self._table).on_conflict_do_nothing(index_elements=["prediction_id"])
+        statement = self._insertion(self._table).on_conflict_do_nothing(index_elements=["prediction_id"])
         # An insertion of many rows takes its columns from the first: all rows have all.
         names = self._table.columns.keys()
         rows = ({name: record.get(name) for name in names} for record in records)
         return sum(connection.execute(statement, some).rowcount for some in _batched(rows, ROWS_A_STATEMENT))
+
+    def _insertion(self, table: sa.Table) -> Any:  # noqa: ANN401 - either dialect's, which share no class
+        return (postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert)(table)
+
+    def _add_some(self, connection: sa.Connection, some: list[Truth]) -> Recorded:
+        known = self._known(connection, some)
+        new = repeated = contradicting = 0
+        latest: dict[str, Truth] = {}
+        for said in some:
+            of_subject, identity = known[said.by, said.subject], said.identity
+            repeated += identity in of_subject
+            contradicting += bool(of_subject) and identity not in of_subject
+            new += not of_subject
+            of_subject.add(identity)
+            latest[identity] = max(latest.get(identity, said), said, key=lambda one: (one.at, one.arrived_at))
+        self._upsert(connection, latest)
+        return Recorded(new, repeated, contradicting)
+
+    def _known(self, connection: sa.Connection, some: list[Truth]) -> defaultdict[tuple[str, str], set[str]]:
+        """The values that are known already of the same subjects, by their identity."""
+        table = self._truths
+        known: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+        for by in ("prediction_id", "key"):
+            subjects = {said.subject for said in some if said.by == by}
+            query = sa.select(table.c[by], table.c.truth_id).where(table.c[by].in_(subjects))
+            for subject, identity in connection.execute(query) if subjects else ():
+                known[by, subject].add(identity)
+        return known
+
+    def _upsert(self, connection: sa.Connection, latest: Mapping[str, Truth]) -> None:
+        table = self._truths
+        none = {"prediction_id": None, "key": None}
+        statement = self._insertion(table).values(
+            [
+                # SQLite stores a moment without its zone: it has to be UTC.
+                {**none, "truth_id": identity, said.by: said.subject, "value": said.value}
+                | {"at": said.at.astimezone(UTC), "arrived_at": said.arrived_at.astimezone(UTC)}
+                for identity, said in latest.items()
+            ]
+        )
+        offered = statement.excluded
+        is_later = sa.tuple_(offered.at, offered.arrived_at) > sa.tuple_(table.c.at, table.c.arrived_at)
+        moments = {"at": offered.at, "arrived_at": offered.arrived_at}
+        connection.execute(statement.on_conflict_do_update(index_elements=["truth_id"], set_=moments, where=is_later))
 
     def _copy(self, connection: sa.Connection, records: Iterable[Mapping[str, Any]]) -> int:
         quote = self._engine.dialect.identifier_preparer
@@ -134,7 +225,7 @@ class Store:
                     connection.execute(sa.text(f"ALTER TABLE {quote.format_table(self._table)} ADD COLUMN {added}"))
 
     def _add_missing_indexes(self) -> None:
-        for index in self._table.indexes:
+        for index in (*self._table.indexes, *self._truths.indexes):
             index.create(self._engine, checkfirst=True)
 
 
@@ -177,7 +268,7 @@ def _unanswered(error: Exception) -> StoreError:
     return StoreError(f"the prediction store did not answer: {type(error).__name__}: {bounded(error)}")
 
 
-def _batched(rows: Iterable[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:
+def _batched(rows: Iterable[T], size: int) -> Iterator[list[T]]:
     left = iter(rows)
     while some := list(itertools.islice(left, size)):
         yield some

@@ -27,6 +27,8 @@ VERBS = (
     "create-batch-data",
     "predict",
     "ship",
+    "truth",
+    "join",
     "prune",
     "bundles",
     "history",

@@ -9,6 +9,7 @@ import dataclasses
 import json
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from model import Contract
 from model.contracts import find
-from model.derived import docs, monitors, request, tables
+from model.derived import docs, joins, monitors, request, tables
+from model.truth import Window
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -28,9 +30,24 @@ def schema(contract: Contract) -> str:
 
 
 def sql(contract: Contract) -> str:
-    table = tables.predictions(contract, sa.MetaData())
-    made = [str(sa.schema.CreateTable(table).compile(dialect=kind.dialect())) for kind in (postgresql, sqlite)]
+    both = with_truth(contract)
+    made = [
+        str(sa.schema.CreateTable(table).compile(dialect=kind.dialect()))
+        for kind in (postgresql, sqlite)
+        for table in both
+    ]
     return "\n".join(line.rstrip() for text in made for line in text.strip().splitlines())
+
+
+def with_truth(contract: Contract) -> tuple[sa.Table, sa.Table]:
+    metadata = sa.MetaData()
+    return tables.predictions(contract, metadata), tables.truths(contract, metadata)
+
+
+def join(contract: Contract) -> str:
+    moment = datetime(2026, 11, 24, tzinfo=UTC)
+    query = joins.joined(*with_truth(contract), Window(moment, moment + timedelta(days=1), "v1", "online"))
+    return str(query.compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True}))
 
 
 def plan(contract: Contract) -> str:
@@ -41,6 +58,7 @@ VIEWS: dict[str, Callable[[Contract], str]] = {
     "contract.json": lambda contract: json.dumps(json.loads(contract.to_json()), indent=1, ensure_ascii=False),
     "schema.json": schema,
     "table.sql": sql,
+    "join.sql": join,
     "monitors.json": plan,
     "columns.md": docs.columns_table,
     "curl.txt": docs.curl,

@@ -1,4 +1,4 @@
-"""Contract -> the SQL table that holds its predictions: each with every input as it was sent.
+"""Contract -> the SQL tables that hold its predictions, each with every input as it was sent, and what proved true.
 
 Own columns come first; the contract's columns follow as `input_<name>`, all nullable, so that a contract that
 grows adds columns and loses no row.
@@ -14,6 +14,8 @@ import sqlalchemy as sa
 from model.contract import Category, Column, Contract, Integer, Number, Target, Timestamp
 
 LONGEST_REQUEST_ID = 200
+LONGEST_PREDICTION_ID = 64
+LONGEST_KEY = 200
 LONGEST_NAME = 63  # PostgreSQL cuts longer identifiers silently
 
 
@@ -24,20 +26,46 @@ def predictions(contract: Contract, metadata: sa.MetaData) -> sa.Table:
     label, score: the answer; the score is P(positive), the largest class probability, or the value itself.
     latency_ms, request_id: of the request that an online prediction was asked by; NULL in a batch.
     """
+    name = identifier(f"predictions_{contract.name}")
     return sa.Table(
-        identifier(f"predictions_{contract.name}"),
+        name,
         metadata,
-        sa.Column("prediction_id", sa.String(64), primary_key=True),
+        sa.Column("prediction_id", sa.String(LONGEST_PREDICTION_ID), primary_key=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, index=True),
         sa.Column("origin", sa.String(200), nullable=False),
-        sa.Column("version", sa.String(100), nullable=False, index=True),
+        sa.Column("version", sa.String(100), nullable=False),
         sa.Column("contract_fingerprint", sa.String(64), nullable=False),
-        sa.Column("key", sa.String(200), nullable=True, index=True),
+        sa.Column("key", sa.String(LONGEST_KEY), nullable=True, index=True),
         sa.Column("label", _label_type(contract.target), nullable=False),
         sa.Column("score", sa.Double, nullable=False),
         sa.Column("latency_ms", sa.Double, nullable=True),
         sa.Column("request_id", sa.String(LONGEST_REQUEST_ID), nullable=True),
         *(sa.Column(input_name(column), _sql_type(column), nullable=True) for column in contract.columns),
+        # A version's day among ten million rows: neither column alone would find it without reading the other's rows.
+        sa.Index(identifier(f"ix_{name}_version_created_at"), "version", "created_at"),
+    )
+
+
+def truths(contract: Contract, metadata: sa.MetaData) -> sa.Table:
+    """The table `truth_<contract name>`: one row for each value that was ever said of a prediction or of a key.
+
+    truth_id: says the same for the same subject and value, so that saying it twice adds nothing.
+    prediction_id, key: of what it was said; exactly one of them is there.
+    at: the latest moment from which the value was said to hold; arrived_at: when that was said. The greatest pair wins.
+    """
+    name = identifier(f"truth_{contract.name}")
+    return sa.Table(
+        name,
+        metadata,
+        sa.Column("truth_id", sa.String(32), primary_key=True),
+        sa.Column("prediction_id", sa.String(LONGEST_PREDICTION_ID), nullable=True),
+        sa.Column("key", sa.String(LONGEST_KEY), nullable=True),
+        sa.Column("value", _label_type(contract.target), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False, index=True),
+        sa.Column("arrived_at", sa.DateTime(timezone=True), nullable=False),
+        # The winner of a subject is the last entry of its part of the index.
+        sa.Index(identifier(f"ix_{name}_prediction_id"), "prediction_id", "at", "arrived_at", "truth_id"),
+        sa.Index(identifier(f"ix_{name}_key"), "key", "at", "arrived_at", "truth_id"),
     )
 
 

@@ -23,15 +23,20 @@ if TYPE_CHECKING:
 REFUSED: Final = "refused"
 # Much more than one group, much less than memory.
 BYTES_AT_ONCE: Final = 4 * 1024 * 1024
+_GROUPS: Final = "SELECT sequence, contract, body, kind FROM groups"
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """What one commit kept: its place in the segment, its contract's number there, and a JSON array of records."""
+    """What one commit kept: its place in the segment, its contract's number there, and a JSON array of records.
+
+    kind: of the records: `segment.PREDICTIONS` or `segment.TRUTHS`.
+    """
 
     sequence: int
     contract: int
     body: bytes
+    kind: int = files.PREDICTIONS
 
 
 class Reader:
@@ -67,14 +72,18 @@ class Reader:
         """The groups behind a position, some mebibytes of them. Nothing is held open: the writer goes on meanwhile."""
         found: list[Group] = []
         size = 0
-        query = "SELECT sequence, contract, body FROM groups WHERE sequence > ? ORDER BY sequence"
-        with contextlib.closing(self._connection.execute(query, (after,))) as rows:
+        with contextlib.closing(self._connection.execute(self._query(), (after,))) as rows:
             for row in rows:
                 found.append(Group(*row))
                 size += len(found[-1].body)
                 if size >= BYTES_AT_ONCE:
                     break
         return found
+
+    def _query(self) -> str:
+        columns = {row[1] for row in self._connection.execute("PRAGMA table_info(groups)")}
+        query = _GROUPS if "kind" in columns else _GROUPS.replace(", kind", "")
+        return f"{query} WHERE sequence > ? ORDER BY sequence"
 
 
 def check_header(segment: Path) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 ORIGIN: Final = "online"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST_NS: Final = int(datetime(9999, 1, 1, tzinfo=UTC).timestamp()) * 10**9
+LAST_NS: Final = int(datetime(9999, 1, 1, tzinfo=UTC).timestamp()) * 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class _Record(BaseModel):
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False, frozen=True)
 
     id: str = Field(min_length=1, max_length=48)
-    at: int = Field(ge=0, lt=_LAST_NS)
+    at: int = Field(ge=0, lt=LAST_NS)
     us: float
     version: str
     request_id: str | None = None

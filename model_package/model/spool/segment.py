@@ -35,9 +35,14 @@ FRAME_BYTES: Final = PAGE_BYTES + 24
 _ZEROS: Final = bytes(256 * 1024)
 _SECONDS_BETWEEN_PIECES: Final = 0.003
 
+# What a group holds. Segments that were begun before there was truth have no such column: all of them is predictions.
+PREDICTIONS: Final = 0
+TRUTHS: Final = 1
+
 _TABLES: Final = """
 CREATE TABLE contracts (id INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL UNIQUE, json TEXT NOT NULL);
-CREATE TABLE groups (sequence INTEGER PRIMARY KEY, contract INTEGER NOT NULL REFERENCES contracts, body BLOB NOT NULL);
+CREATE TABLE groups (sequence INTEGER PRIMARY KEY, contract INTEGER NOT NULL REFERENCES contracts, body BLOB NOT NULL,
+    kind INTEGER NOT NULL DEFAULT 0);
 """
 
 

@@ -15,7 +15,9 @@ from model.errors import ContractError, StoreError, StoreRefused, bounded
 from model.spool import reader
 from model.spool import segment as files
 from model.spool.rows import Record, Refused, Rows
+from model.spool.truths import Truths
 from model.store import Store
+from model.truth import Recorded
 
 if TYPE_CHECKING:
     import threading
@@ -29,12 +31,14 @@ ROWS_A_TRANSACTION: Final = 5_000
 MOST_STORES: Final = 8
 # A file's time of change may be this much older than the change: the kernel's clock ticks.
 CLOCK_TICK_NS: Final = 20_000_000
+Maker = Rows | Truths
 
 
 class Shipper:
     """Ships a spool. Use it as a context manager: it holds the store's connections.
 
     rows, added, refused: shipped so far, how many of them the store did not have, and records that it cannot take.
+    truths: what became of the statements of truth among the rows.
     """
 
     def __init__(self, folder: Path, url: str, report: Callable[[str], None], stop: threading.Event) -> None:
@@ -44,7 +48,8 @@ class Shipper:
         self._url = url
         self._report = report
         self._stop = stop
-        self._stores: dict[str, tuple[Rows, Store]] = {}
+        self.truths = Recorded()
+        self._stores: dict[str, tuple[dict[int, Maker], Store]] = {}
         self._said: set[str] = set()
 
     def __enter__(self) -> Self:
@@ -103,8 +108,8 @@ class Shipper:
             groups = opened.groups(at)
             more = sum(len(group.body) for group in groups) >= reader.BYTES_AT_ONCE
             moment = 0
-            for number, same in itertools.groupby(groups, attrgetter("contract")):
-                moment = self._ship_some(segment, opened.contract(number), same)
+            for (number, kind), same in itertools.groupby(groups, attrgetter("contract", "kind")):
+                moment = self._ship_some(segment, opened.contract(number), kind, same)
             at = groups[-1].sequence if groups else at
             # A full disk must not keep from shipping what fills it: without its position, it is shipped once more.
             with contextlib.suppress(OSError):
@@ -113,32 +118,32 @@ class Shipper:
                 return not groups
         return False
 
-    def _ship_some(self, segment: Path, contract: str, groups: Iterable[Group]) -> int:
-        """Ship groups of one contract; returns when the last record was made (nanoseconds)."""
+    def _ship_some(self, segment: Path, contract: str, kind: int, groups: Iterable[Group]) -> int:
+        """Ship groups of one contract and one kind; returns when the last record was made (nanoseconds)."""
         try:
-            rows, store = self._store(contract)
+            makers, store = self._store(contract)
         except ContractError as error:
             for group in groups:
                 self._refuse(segment, str(error), group.body.decode(errors="backslashreplace"))
             return 0
-        moment = 0
-        for records in _by_rows(self._good(segment, rows, groups)):
-            self.added += self._add(segment, rows, store, records)
+        moment, maker = 0, makers[kind]
+        for records in _by_rows(self._good(segment, maker, groups)):
+            self.added += self._add(segment, maker, store, records)
             self.rows += sum(record.count for record in records)
             moment = records[-1].parsed.at
         return moment
 
-    def _good(self, segment: Path, rows: Rows, groups: Iterable[Group]) -> Iterator[Record]:
-        for record in itertools.chain.from_iterable(map(rows.records, groups)):
+    def _good(self, segment: Path, maker: Maker, groups: Iterable[Group]) -> Iterator[Record]:
+        for record in itertools.chain.from_iterable(map(maker.records, groups)):
             if isinstance(record, Refused):
                 self._refuse(segment, record.why, record.text)
             else:
                 yield record
 
-    def _add(self, segment: Path, rows: Rows, store: Store, records: list[Record]) -> int:
+    def _add(self, segment: Path, maker: Maker, store: Store, records: list[Record]) -> int:
         """Write them in one transaction; those that the store does not take are found by halving."""
         try:
-            return store.add(row for record in records for row in rows.rows(record))
+            return self._store_rows(maker, store, records)
         except StoreRefused as error:
             if len(records) == 1:
                 self.rows -= records[0].count
@@ -146,19 +151,27 @@ class Shipper:
                 return 0
         middle = len(records) // 2
         halves = records[:middle], records[middle:]
-        return sum(self._add(segment, rows, store, half) for half in halves)
+        return sum(self._add(segment, maker, store, half) for half in halves)
+
+    def _store_rows(self, maker: Maker, store: Store, records: list[Record]) -> int:
+        if isinstance(maker, Rows):
+            return store.add(row for record in records for row in maker.rows(record))
+        recorded = store.add_truths(said for record in records for said in maker.rows(record))
+        self.truths += recorded
+        return recorded.new + recorded.contradicting
 
     def _refuse(self, segment: Path, why: str, text: str) -> None:
         self.refused += 1
         path = reader.set_aside(segment, why, text)
         self._say_once(f"the store cannot take a record of {segment.name}: it is kept in {path}")
 
-    def _store(self, contract: str) -> tuple[Rows, Store]:
+    def _store(self, contract: str) -> tuple[dict[int, Maker], Store]:
         if contract not in self._stores:
             if len(self._stores) >= MOST_STORES:
                 self._let_go()
-            rows = Rows(Contract.from_json(contract))
-            self._stores[contract] = rows, Store(self._url, rows.contract).__enter__()
+            made = Contract.from_json(contract)
+            makers: dict[int, Maker] = {files.PREDICTIONS: Rows(made), files.TRUTHS: Truths(made)}
+            self._stores[contract] = makers, Store(self._url, made).__enter__()
         return self._stores[contract]
 
     def _let_go(self) -> None:

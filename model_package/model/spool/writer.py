@@ -44,7 +44,7 @@ SECONDS_BETWEEN_LOOKS: Final = 1.0
 # Left segments that are kept open: closing one copies its log, which is a waste when it is about to be deleted.
 LEFT_OPEN: Final = 2
 
-_ADD: Final = "INSERT INTO groups (contract, body) VALUES (?, ?)"
+_ADD: Final = "INSERT INTO groups (contract, body, kind) VALUES (?, ?, ?)"
 _ADD_CONTRACT: Final = "INSERT INTO contracts VALUES (?, ?, ?)"
 
 
@@ -85,14 +85,16 @@ class SpoolWriter:
         except (OSError, sqlite3.Error) as error:
             raise StoreError(f"the spool {folder} cannot be written to: {bounded(error)}") from error
 
-    def commit(self, contract: Contract, group: bytes) -> None:
+    def commit(self, contract: Contract, group: bytes, kind: int = files.PREDICTIONS) -> None:
         """Keep a group: a JSON array of records, all made under `contract`. When this returns, it is kept.
+
+        kind: of the records, `segment.PREDICTIONS` or `segment.TRUTHS`.
 
         Raises:
             SpoolFull: the folder holds as much as it may. Nothing was kept; a later commit may succeed.
             SpoolBroken: the commit failed, now or earlier. Close this writer, and make another one.
         """
-        log = self.append(contract, group)
+        log = self.append(contract, group, kind)
         if self._durable:
             try:
                 os.fdatasync(log)
@@ -104,7 +106,7 @@ class SpoolWriter:
         now = time.monotonic()
         return now < self._look_at and now < self._leave_at and _cost(size) <= self._room and not self._full
 
-    def append(self, contract: Contract, group: bytes) -> int:
+    def append(self, contract: Contract, group: bytes, kind: int = files.PREDICTIONS) -> int:
         """Write a group where a kill does not reach it; returns the descriptor to flush (fdatasync) for the rest.
 
         It is open until the writer is closed or some more segments have been filled. Raises as `commit` does.
@@ -113,9 +115,9 @@ class SpoolWriter:
         try:
             known = self._contracts.get(contract.fingerprint)
             if known is not None:
-                self._execute(_ADD, (known, group))
+                self._execute(_ADD, (known, group, kind))
             else:
-                self._add_with_contract(contract, group)
+                self._add_with_contract(contract, group, kind)
         except sqlite3.Error as error:
             raise self._break(f"failed a commit: {bounded(error)}") from error
         return self._log
@@ -141,11 +143,11 @@ class SpoolWriter:
         self._spare = self._segment = None
         self._close_left(0)
 
-    def _add_with_contract(self, contract: Contract, group: bytes) -> None:
+    def _add_with_contract(self, contract: Contract, group: bytes, kind: int) -> None:
         new = len(self._contracts) + 1
         self._execute("BEGIN IMMEDIATE")
         self._execute(_ADD_CONTRACT, (new, contract.fingerprint, contract.to_json()))
-        self._execute(_ADD, (new, group))
+        self._execute(_ADD, (new, group, kind))
         self._execute("COMMIT")
         self._contracts[contract.fingerprint] = new
 

@@ -57,7 +57,7 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Typed:
+class Typed:
     """One column of one file: its values, where they did not parse, and the failures about it."""
 
     series: pd.Series[Any]
@@ -68,7 +68,7 @@ class _Typed:
 def typed_rows(contract: Contract, tables: Sequence[RawTable], *, labelled: bool) -> Rows:
     """Every row of `tables`, typed; what is wrong with names or values is in `failures`, nothing raises."""
     wanted = wanted_columns(contract, labelled=labelled)
-    parts = [{column.name: _typed_column(column, table, contract) for column in wanted} for table in tables]
+    parts = [{column.name: typed_column(column, table, contract) for column in wanted} for table in tables]
     frames = [pd.DataFrame({name: typed.series for name, typed in part.items()}) for part in parts]
     empty = pd.DataFrame({column.name: pd.Series(dtype=_dtype(column, contract)) for column in wanted})
     return Rows(
@@ -108,31 +108,32 @@ def _dtype(column: Column, contract: Contract) -> str:
 # ------------------------------------------------------------------------------------------- one column
 
 
-def _typed_column(column: Column, table: RawTable, contract: Contract) -> _Typed:
+def typed_column(column: Column, table: RawTable, contract: Contract) -> Typed:
+    """The column of that name, typed."""
     source = table.source
     if column.name == contract.target.name and source.target is not None:
         return _constant(source.target, column, table)
     if column.name not in table.header:
         return _lacking(column, table, contract)
-    texts = _without_missing(table.column(column.name), source.missing)
+    texts = without_missing(table.column(column.name), source.missing)
     if column.name == contract.key.name:
-        return _Typed(_strings(texts), np.zeros(len(table), np.bool_))
+        return Typed(strings(texts), np.zeros(len(table), np.bool_))
     values, wrong = _parse(column, texts, source.decimal)
     failures = (_not_parsed(column, table, wrong),) if wrong.any() else ()
-    return _Typed(values, wrong, failures)
+    return Typed(values, wrong, failures)
 
 
-def _constant(label: float | str, column: Column, table: RawTable) -> _Typed:
+def _constant(label: float | str, column: Column, table: RawTable) -> Typed:
     values = pd.Series([label], dtype=dtype(column)).repeat(len(table)).reset_index(drop=True)
-    return _Typed(values, np.zeros(len(table), np.bool_))
+    return Typed(values, np.zeros(len(table), np.bool_))
 
 
-def _lacking(column: Column, table: RawTable, contract: Contract) -> _Typed:
+def _lacking(column: Column, table: RawTable, contract: Contract) -> Typed:
     """No value in any row. A file that was not read at all has its own failure already."""
     values = pd.Series(index=range(len(table)), dtype=_dtype(column, contract))
     message = f"there is no such column; the file has {bounded(', '.join(map(repr, table.header)), 150)}"
     failure = Failure("missing column", message, _where(table, column), (1,))
-    return _Typed(values, np.ones(len(table), np.bool_), (failure,) if table.header else ())
+    return Typed(values, np.ones(len(table), np.bool_), (failure,) if table.header else ())
 
 
 def _not_parsed(column: Column, table: RawTable, wrong: NDArray[np.bool_]) -> Failure:
@@ -174,19 +175,21 @@ def _parse(column: Column, texts: Texts, decimal: str) -> tuple[pd.Series[Any], 
         case Category() if dtype(column) == "Int64":
             return _one_of(_integers(texts, decimal), column)
         case Category():
-            return _one_of((_strings(texts), np.zeros(len(texts), np.bool_)), column)
+            return _one_of((strings(texts), np.zeros(len(texts), np.bool_)), column)
         case Timestamp():
             return _moments(texts)
         case _:
             assert_never(column)
 
 
-def _without_missing(texts: Texts, missing: Sequence[str]) -> Texts:
+def without_missing(texts: Texts, missing: Sequence[str]) -> Texts:
+    """The same with null for what stands for no value."""
     none = pc.is_in(texts, value_set=pa.array(["", *missing], pa.string()))
     return pc.if_else(none, pa.scalar(None, pa.string()), texts)
 
 
-def _strings(texts: Texts) -> pd.Series[Any]:
+def strings(texts: Texts) -> pd.Series[Any]:
+    """The same as a series."""
     return pd.Series(texts.to_pandas(), dtype="str")
 
 
@@ -261,7 +264,7 @@ def _one_of(
 def _moments(texts: Texts) -> tuple[pd.Series[Any], NDArray[np.bool_]]:
     written, wrong = _matching(texts, _MOMENT)
     upper = pc.utf8_upper(written)
-    read = pd.Series(partial(pd.to_datetime, errors="coerce")(_strings(upper), format="ISO8601", utc=True))
+    read = pd.Series(partial(pd.to_datetime, errors="coerce")(strings(upper), format="ISO8601", utc=True))
     inside = (read >= _EARLIEST.ceil("D")) & (read <= _LATEST.floor("D"))
     values = read.where(inside).dt.as_unit("ns")
     return values, wrong | (~_flags(written.is_null()) & values.isna().to_numpy())

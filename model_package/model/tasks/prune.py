@@ -9,7 +9,10 @@ from model.tasks.job import Job, Summary
 
 
 def prune(job: Job) -> Summary:
-    """Delete the contract's predictions that are older than `keep_days`, some thousands a transaction."""
+    """Delete the contract's predictions that are older than `keep_days`, some thousands a transaction.
+
+    Of every origin: what was said to be true then as well.
+    """
     settings = job.settings
     if not settings.keep_days:
         job.report("nothing is deleted: say how old with --older-than DAYS or MODEL_KEEP_DAYS")
@@ -20,6 +23,9 @@ def prune(job: Job) -> Summary:
         for some in store.prune(before, settings.prune_origin or None):
             deleted += some
             job.report(f"deleted {deleted} predictions made before {before:%Y-%m-%d %H:%M} UTC")
+        truths = 0 if settings.prune_origin else sum(store.prune_truths(before))
         left = store.count()
+    if truths:
+        job.report(f"deleted {truths} statements of what was true before that moment")
     job.report(f"{left} predictions of {job.contract.name} are left")
-    return {"deleted": deleted, "left": left}
+    return {"deleted": deleted, "deleted_truths": truths, "left": left}

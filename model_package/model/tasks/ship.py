@@ -17,6 +17,7 @@ from model.errors import StoreError
 from model.spool import segment as files
 from model.spool.shipper import Shipper
 from model.tasks.job import Job, Summary
+from model.truth import Recorded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +52,9 @@ def ship(job: Job) -> Summary:
 def _told(shipper: Shipper) -> str:
     waiting = files.backlog(shipper.folder)
     refused = f", {shipper.refused} records refused (see refused/)" if shipper.refused else ""
-    return f"shipped {shipper.rows} rows, {shipper.added} of them new{refused}; {waiting.segments} segments are left"
+    truths = f", truth among them: {shipper.truths}" if shipper.truths != Recorded() else ""
+    shipped = f"shipped {shipper.rows} rows, {shipper.added} of them new{truths}{refused}"
+    return f"{shipped}; {waiting.segments} segments are left"
 
 
 class _Follower:

@@ -38,3 +38,8 @@ def group(contract: Contract, identities: Iterable[str], **how: Any) -> bytes:  
     """What one commit keeps: a record for each identity."""
     said = (json.dumps(record(contract, identity, **how), separators=(",", ":")) for identity in identities)
     return f"[{','.join(said)}]".encode()
+
+
+def truth_group(at: int, *said: dict[str, Any]) -> bytes:
+    """What one commit of truth keeps: a request that arrived then (unix nanoseconds)."""
+    return json.dumps([{"at": at, "request": {"truths": said}}], separators=(",", ":")).encode()

@@ -21,6 +21,15 @@ CREATE TABLE predictions_diabetes (
 	input_s6 DOUBLE PRECISION,
 	PRIMARY KEY (prediction_id)
 )
+CREATE TABLE truth_diabetes (
+	truth_id VARCHAR(32) NOT NULL,
+	prediction_id VARCHAR(64),
+	key VARCHAR(200),
+	value DOUBLE PRECISION NOT NULL,
+	at TIMESTAMP WITH TIME ZONE NOT NULL,
+	arrived_at TIMESTAMP WITH TIME ZONE NOT NULL,
+	PRIMARY KEY (truth_id)
+)
 CREATE TABLE predictions_diabetes (
 	prediction_id VARCHAR(64) NOT NULL,
 	created_at DATETIME NOT NULL,
@@ -43,4 +52,13 @@ CREATE TABLE predictions_diabetes (
 	input_s5 DOUBLE,
 	input_s6 DOUBLE,
 	PRIMARY KEY (prediction_id)
+)
+CREATE TABLE truth_diabetes (
+	truth_id VARCHAR(32) NOT NULL,
+	prediction_id VARCHAR(64),
+	"key" VARCHAR(200),
+	value DOUBLE NOT NULL,
+	at DATETIME NOT NULL,
+	arrived_at DATETIME NOT NULL,
+	PRIMARY KEY (truth_id)
 )

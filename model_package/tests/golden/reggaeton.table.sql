@@ -24,6 +24,15 @@ CREATE TABLE predictions_reggaeton (
 	input_duration BIGINT,
 	PRIMARY KEY (prediction_id)
 )
+CREATE TABLE truth_reggaeton (
+	truth_id VARCHAR(32) NOT NULL,
+	prediction_id VARCHAR(64),
+	key VARCHAR(200),
+	value BIGINT NOT NULL,
+	at TIMESTAMP WITH TIME ZONE NOT NULL,
+	arrived_at TIMESTAMP WITH TIME ZONE NOT NULL,
+	PRIMARY KEY (truth_id)
+)
 CREATE TABLE predictions_reggaeton (
 	prediction_id VARCHAR(64) NOT NULL,
 	created_at DATETIME NOT NULL,
@@ -49,4 +58,13 @@ CREATE TABLE predictions_reggaeton (
 	input_tempo DOUBLE,
 	input_duration BIGINT,
 	PRIMARY KEY (prediction_id)
+)
+CREATE TABLE truth_reggaeton (
+	truth_id VARCHAR(32) NOT NULL,
+	prediction_id VARCHAR(64),
+	"key" VARCHAR(200),
+	value BIGINT NOT NULL,
+	at DATETIME NOT NULL,
+	arrived_at DATETIME NOT NULL,
+	PRIMARY KEY (truth_id)
 )

@@ -24,6 +24,15 @@ CREATE TABLE predictions_wine (
 	input_proline BIGINT,
 	PRIMARY KEY (prediction_id)
 )
+CREATE TABLE truth_wine (
+	truth_id VARCHAR(32) NOT NULL,
+	prediction_id VARCHAR(64),
+	key VARCHAR(200),
+	value TEXT NOT NULL,
+	at TIMESTAMP WITH TIME ZONE NOT NULL,
+	arrived_at TIMESTAMP WITH TIME ZONE NOT NULL,
+	PRIMARY KEY (truth_id)
+)
 CREATE TABLE predictions_wine (
 	prediction_id VARCHAR(64) NOT NULL,
 	created_at DATETIME NOT NULL,
@@ -49,4 +58,13 @@ CREATE TABLE predictions_wine (
 	input_magnesium BIGINT,
 	input_proline BIGINT,
 	PRIMARY KEY (prediction_id)
+)
+CREATE TABLE truth_wine (
+	truth_id VARCHAR(32) NOT NULL,
+	prediction_id VARCHAR(64),
+	"key" VARCHAR(200),
+	value TEXT NOT NULL,
+	at DATETIME NOT NULL,
+	arrived_at DATETIME NOT NULL,
+	PRIMARY KEY (truth_id)
 )
