@@ -2,7 +2,7 @@
 
 training   validate -> collect -> preprocess -> train
 batch      validate_batch -> collect_batch -> create_batch_data -> predict
-upkeep     ship, prune: no steps of a pipeline, and at any time
+upkeep     ship, prune, replay: no steps of a pipeline, and at any time
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from model.settings import Settings
-from model.tasks import batch, files, prune, ship, training
+from model.tasks import batch, files, prune, replay, ship, training
 from model.tasks.job import Job, Report, Summary
 
 __all__ = ["STEPS", "TASKS", "UPKEEP", "Job", "Report", "Summary", "run"]
@@ -26,7 +26,7 @@ TASKS: dict[str, Callable[[Job], Summary]] = {
     "predict": batch.predict,
 }
 STEPS = tuple(TASKS)
-UPKEEP: dict[str, Callable[[Job], Summary]] = {"ship": ship.ship, "prune": prune.prune}
+UPKEEP: dict[str, Callable[[Job], Summary]] = {"ship": ship.ship, "prune": prune.prune, "replay": replay.replay}
 
 
 def run(step: str, settings: Settings, report: Report = print) -> Summary:

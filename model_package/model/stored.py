@@ -1,0 +1,42 @@
+"""Stored predictions on their way out of the store: which are asked for, and a bounded number of them by column."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which predictions: made from `since` until before `until` (with their zone), by a version, of an origin.
+
+    None asks for any.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+    version: str | None = None
+    origin: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Some predictions; every list is of the same length.
+
+    fingerprints: of the contract that each was made under. labels, scores: what was answered.
+    columns: each feature's values as they were sent, None where there was none; moments are in UTC.
+    """
+
+    ids: list[str]
+    versions: list[str]
+    fingerprints: list[str]
+    labels: list[Any]
+    scores: list[float]
+    columns: dict[str, list[Any]]
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.ids)
