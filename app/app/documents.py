@@ -32,6 +32,7 @@ REFERENCE: Final = "#/components/schemas/"
 REQUEST, RESPONSE = "PredictionRequest", "PredictionResponse"
 ONE_ROW, RECORDS = "PredictionRequestOfOneRow", "PredictionRequestOfRecords"
 WITH_PROBABILITIES: Final = "PredictionResponseWithProbabilities"
+WITH_EXPLANATIONS: Final = "PredictionResponseWithExplanations"
 
 _TITLE: Final = "Prediction service"
 _SHAPE: Final = (
@@ -89,6 +90,7 @@ def describe(base: Document, serving: Serving | None) -> Document:
             REQUEST: _ANY_REQUEST,
             RESPONSE: _ANY_RESPONSE,
             WITH_PROBABILITIES: _with_probabilities(_ANY_RESPONSE),
+            WITH_EXPLANATIONS: _with_explanations(_ANY_RESPONSE),
         }
         schemas |= {ONE_ROW: _ANY_ROW, RECORDS: _ANY_ROW, TRUTH_REQUEST: _ANY_TRUTH, ONE_TRUTH: {"type": "object"}}
         document["info"]["description"] = f"{_SHAPE}\n\n{_NONE_YET}"
@@ -120,7 +122,7 @@ def _schemas(model: type[BaseModel]) -> dict[str, Document]:
 
 
 def _other_forms(schemas: dict[str, Document]) -> dict[str, Document]:
-    """Of the request: one row of scalars, a list of records; of the answer: with probabilities."""
+    """Of the request: one row of scalars, a list of records; of the answer: with probabilities, with explanations."""
     columns = schemas["Columns"]
     values = {name: _items(lists) for name, lists in columns["properties"].items()}
     row = {**columns, "title": "Row", "properties": values}
@@ -130,6 +132,7 @@ def _other_forms(schemas: dict[str, Document]) -> dict[str, Document]:
         ONE_ROW: _form({"$ref": f"{REFERENCE}Row"}),
         RECORDS: _form(records),
         WITH_PROBABILITIES: _with_probabilities(schemas[RESPONSE]),
+        WITH_EXPLANATIONS: _with_explanations(schemas[RESPONSE]),
     }
 
 
@@ -149,6 +152,25 @@ def _with_probabilities(response: Document) -> Document:
     many: Document = {"anyOf": [each, {"type": "array", "items": each}]}
     properties = {**response["properties"], "probabilities": {**many, "description": "By class"}}
     return {**response, "title": WITH_PROBABILITIES, "properties": properties, "required": list(properties)}
+
+
+def _with_explanations(response: Document) -> Document:
+    """With or without probabilities."""
+    share = {"column": {"type": "string"}, "contribution": {"type": "number"}}
+    shares: Document = {"type": "array", "items": _object(share)}
+    each = _object({"base": {"type": "number"}, "contributions": shares})
+    told = {"anyOf": [each, {"type": "array", "items": each}], "description": "Base and contributions are the score"}
+    properties = {**_with_probabilities(response)["properties"], "explanations": told}
+    return {
+        **response,
+        "title": WITH_EXPLANATIONS,
+        "properties": properties,
+        "required": [name for name in properties if name != "probabilities"],
+    }
+
+
+def _object(properties: Document) -> Document:
+    return {"type": "object", "required": list(properties), "properties": properties}
 
 
 def _show_example(document: Document, contract: Contract) -> None:

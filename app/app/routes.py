@@ -8,8 +8,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from app import body, pages
-from app.documents import ONE_ROW, RECORDS, REFERENCE, REQUEST, RESPONSE, WITH_PROBABILITIES
+from app.documents import ONE_ROW, RECORDS, REFERENCE, REQUEST, RESPONSE, WITH_EXPLANATIONS, WITH_PROBABILITIES
 from app.errors import ErrorResponse, answer_for, respond
+from app.explainer import MOST_ROWS as MOST_EXPLAINED_ROWS
+from app.explainer import Explainer
 from app.protocols import get_prediction
 from app.state import Greeting, Live, Ready, RefusedChampion
 from model.errors import BundleNotFound
@@ -34,9 +36,19 @@ _PROBABILITIES = {
     "description": "Also answer the probability of every class (not of a regression)",
     "schema": {"type": "string", "enum": ["true", "false"]},
 }
-_ASKED = {"requestBody": {"required": True, **_schema(REQUEST, ONE_ROW, RECORDS)}, "parameters": [_PROBABILITIES]}
+_EXPLAIN = {
+    "name": "explain",
+    "in": "query",
+    "required": False,
+    "description": f"Also answer what each column contributed to the score, of at most {MOST_EXPLAINED_ROWS} rows",
+    "schema": {"type": "string", "enum": ["true", "false"]},
+}
+_ASKED = {
+    "requestBody": {"required": True, **_schema(REQUEST, ONE_ROW, RECORDS)},
+    "parameters": [_PROBABILITIES, _EXPLAIN],
+}
 _PREDICTED: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The predictions", **_schema(RESPONSE, WITH_PROBABILITIES)},
+    200: {"description": "The predictions", **_schema(RESPONSE, WITH_PROBABILITIES, WITH_EXPLANATIONS)},
     413: {"model": ErrorResponse, "description": "The body is too large"},
     415: {"model": ErrorResponse, "description": "The body is not JSON in UTF-8"},
     422: {"model": ErrorResponse, "description": "The rows break the contract; each wrong field is named"},
@@ -53,6 +65,7 @@ class Routes:
         self.lane = lane
         self.predictor = lane.predictor
         self.door = door
+        self.explainer = Explainer(lane)
         self.settings = settings
 
     def table(self, openapi: Callable[[], dict[str, Any]]) -> APIRouter:
@@ -79,9 +92,12 @@ class Routes:
         request.state.model_version = serving.version
         said = request.query_params.getlist("probabilities")
         probabilities = get_prediction.wants_probabilities(serving.contract, said)
+        explain = get_prediction.wants("explain", request.query_params.getlist("explain"))
+        # First, so that nothing is kept of a request that is refused for it.
+        told = await self.explainer.explain(serving, received) if explain else None
         answered = await self.door.answer(serving, received)
         request.state.prediction_id = answered.prediction_id
-        return JSONResponse(get_prediction.answer(answered, probabilities=probabilities))
+        return JSONResponse(get_prediction.answer(answered, probabilities=probabilities, explanations=told))
 
     async def ready(self) -> Ready | JSONResponse:
         """Whether predictions are being answered, and by which model."""

@@ -146,6 +146,22 @@ def prune(
 
 
 @app.command()
+def replay(
+    context: typer.Context,
+    version: Annotated[
+        str | None, typer.Option(help="The bundle version that is asked; the champion when not said")
+    ] = None,
+    since: Annotated[str | None, typer.Option(help="A moment, e.g. 2026-11-01 or 2026-11-01T12:00:00Z")] = None,
+    until: Annotated[str | None, typer.Option(help="A moment, not included")] = None,
+    recorded: Annotated[str | None, typer.Option(help="Only what this version answered")] = None,
+    origin: Annotated[str | None, typer.Option(help="Only those: online or batch")] = None,
+) -> None:
+    """Ask a version again what is stored, and report which answers differ: JSON and a picture."""
+    said = {"version": version, "since": since, "until": until, "recorded": recorded, "origin": origin}
+    _run("replay", _settings(context, **{f"replay_{name}": value for name, value in said.items()}))
+
+
+@app.command()
 def bundles(context: typer.Context) -> None:
     """List the bundles, the champion marked, each with its main figure on its own hold-out."""
     from model.bundle import read_manifest  # noqa: PLC0415

@@ -5,6 +5,7 @@ data/interm/<contract>/             validation reports, collected tables
 data/preprocessed/<contract>/       the training and hold-out tables, the unfitted pipeline
 data/feature_store/<contract>/      encoded rows that wait for their prediction
 data/batch_predictions/<contract>/  predictions, Parquet and CSV
+artifacts/<contract>/reports/       what a replay found, JSON and a picture
 """
 
 from __future__ import annotations
@@ -98,6 +99,11 @@ class Assets:
 
     def _own(self, folder: str, name: str) -> Path:
         return self.data_dir / folder / self.contract_name / name
+
+
+def reports_dir(artifacts_dir: Path, contract_name: str) -> Path:
+    """Reports on a contract's bundles, beside them."""
+    return artifacts_dir / contract_name / "reports"
 
 
 def read_table(path: Path, made_by: str) -> pd.DataFrame:

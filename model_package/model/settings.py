@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Promotion = Literal["when_better", "always", "never"]
+
+
+def _zoned(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+# A moment without an offset is one of UTC.
+Moment = Annotated[datetime, AfterValidator(_zoned)]
 
 
 class Settings(BaseSettings):
@@ -52,5 +61,12 @@ class Settings(BaseSettings):
     promote: Promotion = Field("when_better", description="What becomes of a newly trained bundle")
     batch_files: str = Field("*.csv", description="Pattern of the files in the batch folder that are predicted")
     batch_version: str = Field("", description="The bundle version that predicts a batch; empty: the champion")
+    replay_version: str = Field("", description="The bundle version that `replay` asks; empty: the champion")
+    replay_since: Moment | None = Field(
+        None, description="`replay` asks again what was asked since then, e.g. 2026-11-01 or 2026-11-01T12:00:00Z"
+    )
+    replay_until: Moment | None = Field(None, description="and before then")
+    replay_recorded: str = Field("", description="`replay` takes only what this version answered; empty: any")
+    replay_origin: str = Field("", max_length=200, description="Of which origin: `online`, `batch`; empty: of any")
     reason: str = Field("", max_length=500, description="Why this run was started, kept in the audit")
     who: str = Field("", max_length=100, description="Who started it; empty: the operating system's user")

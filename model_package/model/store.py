@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections import defaultdict
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -13,22 +13,24 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from model.derived import joins
-from model.derived.tables import predictions, truths
+from model.derived.tables import input_name, predictions, truths
 from model.errors import StoreError, StoreRefused, bounded
 from model.joined import JoinedRows, joined_rows
+from model.stored import Stored
 from model.truth import Joined, Recorded, Truth, Unjoined, Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from datetime import datetime
     from types import TracebackType
 
     from model.contract import Contract
+    from model.stored import Window
 
 ROWS_A_STATEMENT = 500
 ROWS_A_DELETION = 10_000
 ROWS_AT_ONCE = 50_000
 EVERYTHING = Window()
+ROWS_A_READING = 10_000
 SECONDS_TO_WAIT_FOR_A_LOCK = 30
 SECONDS_TO_CONNECT = 10
 MILLISECONDS_UNTIL_ACKNOWLEDGED = 30_000
@@ -45,8 +47,8 @@ class Store:
 
     def __init__(self, url: str, contract: Contract) -> None:
         """`url` is an SQLAlchemy URL; a SQLite file and its folder are made when missing."""
-        self._engine = _engine(url)
         self._contract = contract
+        self._engine = _engine(url)
         metadata = sa.MetaData()
         self._table, self._truths = predictions(contract, metadata), truths(contract, metadata)
 
@@ -114,6 +116,19 @@ class Store:
         with self._translated(), self._engine.connect() as connection:
             found = [connection.execute(query).one() for query in queries]
         return Unjoined(*map(sum, zip(*found, strict=True)))
+
+    def inputs(self, window: Window) -> Iterator[Stored]:
+        """The predictions of a window with the features they were made from, at most 10,000 at once, in no order."""
+        table, features = self._table, self._contract.features
+        own = ("prediction_id", "version", "contract_fingerprint", "label", "score")
+        query = sa.select(*(table.c[name] for name in (*own, *map(input_name, features))))
+        query = query.where(*joins.inside(table, window)).execution_options(yield_per=ROWS_A_READING)
+        with self._translated(), self._engine.connect() as connection:
+            # A server keeps the rest of the rows; SQLite steps through them.
+            for rows in connection.execute(query).partitions():
+                ids, versions, fingerprints, labels, scores, *lists = map(list, zip(*rows, strict=True))
+                columns = {column.name: _in_utc(values) for column, values in zip(features, lists, strict=True)}
+                yield Stored(ids, versions, fingerprints, labels, scores, columns)
 
     def prune(self, before: datetime, origin: str | None = None) -> Iterator[int]:
         """Delete the predictions made before a moment, the oldest first; yields how many after each transaction."""
@@ -266,6 +281,13 @@ def _make_durable(connection: Any, _: object) -> None:  # noqa: ANN401 - a DB-AP
 
 def _unanswered(error: Exception) -> StoreError:
     return StoreError(f"the prediction store did not answer: {type(error).__name__}: {bounded(error)}")
+
+
+def _in_utc(values: list[Any]) -> list[Any]:
+    """SQLite forgets that moments are in UTC."""
+    return [
+        value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value for value in values
+    ]
 
 
 def _batched(rows: Iterable[T], size: int) -> Iterator[list[T]]:

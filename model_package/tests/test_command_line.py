@@ -30,6 +30,7 @@ VERBS = (
     "truth",
     "join",
     "prune",
+    "replay",
     "bundles",
     "history",
     "promote",
@@ -129,6 +130,13 @@ def test_an_empty_spool_is_shipped_and_nothing_is_pruned_unless_it_is_said_how_o
     assert "--older-than DAYS" in succeeded(model(tmp_path, "prune"))
     said = succeeded(model(tmp_path, "prune", "--older-than", "30", "--origin", "online"))
     assert "0 predictions of reggaeton are left" in said
+
+
+def test_a_replay_without_predictions_says_so(tmp_path: Path) -> None:
+    quick_bundle(find("reggaeton").contract, tmp_path / "artifacts")
+    said = succeeded(model(tmp_path, "replay", "--since", "2026-11-01", "--until", "2026-11-02T12:00:00+02:00"))
+    assert "no stored prediction" in said
+    assert "since" in model(tmp_path, "replay", "--since", "yesterday").stderr
 
 
 def test_a_bundle_is_signed_by_hand_and_only_then_promoted_by_who_has_the_key(tmp_path: Path) -> None:

@@ -55,11 +55,16 @@ def canonical(columns: Columns) -> bytes:
         return json.dumps({"data": columns}, allow_nan=False).encode()
 
 
-def wants_probabilities(contract: Contract, said: Sequence[str]) -> bool:
-    """What the query's `probabilities` asks for; `said` holds every value that it was given. Raises RowsRefused."""
+def wants(name: str, said: Sequence[str]) -> bool:
+    """What the query's `name` asks for; `said` holds every value that it was given. Raises RowsRefused."""
     if len(said) > 1 or not {"true", "false"}.issuperset(said):
-        raise refusal("query.probabilities", "must be true or false, once")
-    wanted = list(said) == ["true"]
+        raise refusal(f"query.{name}", "must be true or false, once")
+    return list(said) == ["true"]
+
+
+def wants_probabilities(contract: Contract, said: Sequence[str]) -> bool:
+    """What the query's `probabilities` asks for. Raises RowsRefused as `wants`, and for a regression."""
+    wanted = wants("probabilities", said)
     check_probabilities(contract, "query.probabilities", wanted=wanted)
     return wanted
 
@@ -70,11 +75,15 @@ def check_probabilities(contract: Contract, where: str, *, wanted: bool) -> None
         raise refusal(where, "cannot be had: a regression has no probabilities")
 
 
-def answer(answered: Answered, *, probabilities: bool) -> dict[str, Any]:
-    """`{"prediction": label}` for one row, `{"prediction": [label, ...]}` for more; with "probabilities" if wanted."""
+def answer(
+    answered: Answered, *, probabilities: bool, explanations: list[dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    """`{"prediction": label}` for one row, `{"prediction": [label, ...]}` for more; with what else is wanted."""
     said: dict[str, Any] = {"prediction": answered.labels}
     if probabilities:
         said["probabilities"] = by_class(answered)
+    if explanations is not None:
+        said["explanations"] = explanations
     return {name: values[0] for name, values in said.items()} if len(answered.labels) == 1 else said
 
 

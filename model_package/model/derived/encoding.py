@@ -23,11 +23,12 @@ def encode(contract: Contract, columns: Mapping[str, Sequence[Any]]) -> Floats:
 
     Values must have passed the contract: an unknown category raises KeyError.
     """
-    encoded = [_encode_column(column, columns[column.name]) for column in contract.features]
+    encoded = [encode_column(column, columns[column.name]) for column in contract.features]
     return np.column_stack(encoded)
 
 
-def _encode_column(column: Column, values: Sequence[Any]) -> Floats:
+def encode_column(column: Column, values: Sequence[Any]) -> Floats:
+    """One column's values -> float64 [n]. Raises as `encode`."""
     one = encoder(column)
     return np.fromiter((np.nan if value is None else one(value) for value in values), np.float64, len(values))
 

@@ -27,7 +27,7 @@ def joined(predictions: sa.Table, truths: sa.Table, window: Window) -> sa.Select
     # The winner of the two is one statement: its value and its moment stand together.
     said = [sa.func.coalesce(by_id.c[name], by_key.c[name]) for name in ("value", "at")]
     columns = [*own, said[0].label("truth"), said[1].label("truth_at"), *inputs]
-    return sa.select(*columns).select_from(every).where(*_inside(predictions, window))
+    return sa.select(*columns).select_from(every).where(*inside(predictions, window))
 
 
 def counts(predictions: sa.Table, truths: sa.Table, window: Window) -> sa.Select[Any]:
@@ -35,7 +35,7 @@ def counts(predictions: sa.Table, truths: sa.Table, window: Window) -> sa.Select
     known = sa.or_(*(_said(predictions, truths, by) for by in ("prediction_id", "key")))
     version, origin = predictions.c.version, predictions.c.origin
     with_truth = sa.func.sum(sa.case((known, 1), else_=0))
-    counted = sa.select(version, origin, sa.func.count(), with_truth).where(*_inside(predictions, window))
+    counted = sa.select(version, origin, sa.func.count(), with_truth).where(*inside(predictions, window))
     return counted.group_by(version, origin).order_by(version, origin)
 
 
@@ -60,7 +60,8 @@ def _said(predictions: sa.Table, truths: sa.Table, by: By) -> sa.Exists:
     return sa.exists().where(truths.c[by] == predictions.c[by])
 
 
-def _inside(predictions: sa.Table, window: Window) -> list[sa.ColumnElement[bool]]:
+def inside(predictions: sa.Table, window: Window) -> list[sa.ColumnElement[bool]]:
+    """The conditions under which a prediction is in the window."""
     chosen = [("version", window.version), ("origin", window.origin)]
     equal = [predictions.c[name] == value for name, value in chosen if value is not None]
     return [*_between(predictions.c.created_at, window), *equal]

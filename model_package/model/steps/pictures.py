@@ -40,7 +40,8 @@ def pictures(contract: Contract, truth: NDArray[Any], ours: Answers, out_of_fold
             return {"pictures/predicted.png": _predicted(contract, truth, ours.output)}
 
 
-def _drawn(title: str, across: str, up: str) -> tuple[Figure, Axes]:
+def drawn(title: str, across: str, up: str) -> tuple[Figure, Axes]:
+    """An empty picture in this project's looks."""
     figure = Figure(figsize=(5.2, 4.2), dpi=110, layout="constrained")
     axes = figure.add_subplot()
     axes.set_title(title, color=INK, fontsize=11, loc="left")
@@ -50,7 +51,8 @@ def _drawn(title: str, across: str, up: str) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _png(figure: Figure) -> bytes:
+def png(figure: Figure) -> bytes:
+    """The picture's bytes."""
     buffer = io.BytesIO()
     # The library's name and version would make equal pictures differ between machines.
     figure.savefig(buffer, format="png", metadata={"Software": None})
@@ -62,7 +64,7 @@ def _precision_recall(contract: Contract, truth: NDArray[Any], ours: Answers) ->
     found = np.cumsum(truth[order] == 1)
     recall, precision = found / max(1, found[-1]), found / np.arange(1, len(order) + 1)
     name = contract.target.labels[-1].name if contract.target.positive is None else str(contract.target.positive)
-    figure, axes = _drawn(f"Hold-out: finding {name!r}", "recall", "precision")
+    figure, axes = drawn(f"Hold-out: finding {name!r}", "recall", "precision")
     axes.step(recall, precision, where="post", color=ACCENT, label="model")
     share = float(np.mean(truth == 1))
     axes.axhline(share, color=PALE, label=f"no skill ({share:.3f})")
@@ -72,11 +74,11 @@ def _precision_recall(contract: Contract, truth: NDArray[Any], ours: Answers) ->
     axes.set_xlim(0, 1.02)
     axes.set_ylim(0, 1.05)
     axes.legend(frameon=False, loc="lower left")
-    return _png(figure)
+    return png(figure)
 
 
 def _reliability(hits: NDArray[Any], chances: Floats) -> bytes:
-    figure, axes = _drawn("Hold-out: does 70 % mean 70 %?", "predicted probability", "observed share")
+    figure, axes = drawn("Hold-out: does 70 % mean 70 %?", "predicted probability", "observed share")
     edges = np.linspace(0, 1, RELIABILITY_BINS + 1)
     place = np.clip(np.searchsorted(edges, chances, side="right") - 1, 0, RELIABILITY_BINS - 1)
     axes.plot([0, 1], [0, 1], color=PALE)
@@ -87,7 +89,7 @@ def _reliability(hits: NDArray[Any], chances: Floats) -> bytes:
         axes.annotate(f" {count}", (mean, share), color=INK, fontsize=8)
     axes.set_xlim(-0.03, 1.08)
     axes.set_ylim(-0.05, 1.05)
-    return _png(figure)
+    return png(figure)
 
 
 def _confusion(contract: Contract, truth: NDArray[Any], ours: Answers) -> bytes:
@@ -98,7 +100,7 @@ def _confusion(contract: Contract, truth: NDArray[Any], ours: Answers) -> bytes:
     np.add.at(counts, (truth, answered), 1)
     names = {label.value: label.name for label in contract.target.labels}
     shown = min(len(classes), MOST_SHOWN_CLASSES)
-    figure, axes = _drawn("Hold-out: truth against answer", "answered", "true")
+    figure, axes = drawn("Hold-out: truth against answer", "answered", "true")
     axes.imshow(counts[:shown, :shown] / np.maximum(1, counts[:shown].sum(axis=1, keepdims=True)), cmap="Blues", vmin=0)
     ticks = [names[value] for value in classes[:shown]]
     axes.set_xticks(range(shown), ticks, rotation=30 if shown > 3 else 0)  # noqa: PLR2004 - more would overlap
@@ -107,22 +109,22 @@ def _confusion(contract: Contract, truth: NDArray[Any], ours: Answers) -> bytes:
         for column in range(shown):
             dark = counts[row, column] > counts[row].sum() / 2
             axes.text(column, row, counts[row, column], ha="center", va="center", color="white" if dark else INK)
-    return _png(figure)
+    return png(figure)
 
 
 def _scores(scores: Floats, threshold: float | None) -> bytes:
-    figure, axes = _drawn("Training part: out-of-fold scores", "score", "rows (logarithmic)")
+    figure, axes = drawn("Training part: out-of-fold scores", "score", "rows (logarithmic)")
     axes.hist(scores, bins=40, range=(0, 1), color=ACCENT, log=True)
     if threshold is not None:
         axes.axvline(threshold, color=INK, linestyle="--", label=f"threshold {threshold:.3f}")
         axes.legend(frameon=False, loc="upper right")
-    return _png(figure)
+    return png(figure)
 
 
 def _predicted(contract: Contract, truth: Floats, values: Floats) -> bytes:
     unit = f" [{contract.target.unit}]" if contract.target.unit else ""
-    figure, axes = _drawn("Hold-out: predicted against true", f"true{unit}", f"predicted{unit}")
+    figure, axes = drawn("Hold-out: predicted against true", f"true{unit}", f"predicted{unit}")
     low, high = float(min(truth.min(), values.min())), float(max(truth.max(), values.max()))
     axes.plot([low, high], [low, high], color=PALE)
     axes.plot(truth, values, ".", color=ACCENT, alpha=0.6)
-    return _png(figure)
+    return png(figure)

@@ -2,7 +2,7 @@
 
 training   validate -> collect -> preprocess -> train
 batch      validate_batch -> collect_batch -> create_batch_data -> predict
-upkeep     ship, truth, join, prune: no steps of a pipeline, and at any time
+upkeep     ship, truth, join, prune, replay: no steps of a pipeline, and at any time
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from model.settings import Settings
-from model.tasks import batch, files, prune, ship, training, truth
+from model.tasks import batch, files, prune, replay, ship, training, truth
 from model.tasks.job import Job, Report, Summary
 
 __all__ = ["STEPS", "TASKS", "UPKEEP", "Job", "Report", "Summary", "run"]
@@ -31,6 +31,7 @@ UPKEEP: dict[str, Callable[[Job], Summary]] = {
     "truth": truth.truth,
     "join": truth.join,
     "prune": prune.prune,
+    "replay": replay.replay,
 }
 
 
