@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from model.contract import Contract
-    from model.stored import Window
 
 ROWS_A_STATEMENT = 500
 ROWS_A_DELETION = 10_000

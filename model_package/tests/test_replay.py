@@ -21,10 +21,10 @@ from model.settings import Settings
 from model.steps import replay as step
 from model.steps.replay import Replay
 from model.store import ROWS_A_READING, Store
-from model.truth import Window
 from model.testing.bundles import quick_bundle
 from model.testing.settings import settings_in
 from model.testing.stored import MADE_AT, answered
+from model.truth import Window
 
 TRACKS = find("reggaeton").contract
 

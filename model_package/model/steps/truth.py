@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, timedelta
+from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pandas as pd
 
 from model.contract import Contract, Timestamp
-from model.derived.tables import LONGEST_KEY, LONGEST_PREDICTION_ID
+from model.derived.truth import LONGEST_AHEAD, LONGEST_ID, LONGEST_KEY
 from model.errors import MOST_EXAMPLES, Failure, bounded
 from model.steps.typed import strings, target_column, typed_column, without_missing
 from model.truth import By, Truth
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 PREDICTION_ID: Final = "prediction_id"
 MOMENT: Final = "truth_at"
-# A clock elsewhere may be ahead; what holds only from the day after tomorrow on would win for ever.
-LONGEST_AHEAD: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,7 +104,7 @@ def _column_failures(contract: Contract, table: RawTable) -> Iterator[Failure]:
 
 
 def _row_failures(contract: Contract, table: RawTable, frame: pd.DataFrame, now: datetime) -> Iterator[Failure]:
-    longest = np.where(frame["by"] == "key", LONGEST_KEY, LONGEST_PREDICTION_ID)
+    longest = np.where(frame["by"] == "key", LONGEST_KEY, LONGEST_ID)
     target, ahead = contract.target, pd.Timestamp(now.astimezone(UTC) + LONGEST_AHEAD)
     rules = [
         ("no subject", "has a truth, but neither a key nor a prediction_id: add one", frame["subject"].isna()),

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from model import assets, bundle
 from model.store import Store
-from model.truth import Window
 from model.tasks.job import Job, Summary
+from model.truth import Window
 
 if TYPE_CHECKING:
     from model.bundle import Bundle
