@@ -111,16 +111,16 @@ class Failing:
         type(self).made += 1
         self.kept = SpoolWriter(folder, **named)
 
-    def commit(self, contract: Contract, group: bytes) -> None:
+    def commit(self, contract: Contract, group: bytes, kind: int) -> None:
         """Fail as told."""
-        self.append(contract, group)
+        self.append(contract, group, kind)
 
-    def append(self, contract: Contract, group: bytes) -> int:
+    def append(self, contract: Contract, group: bytes, kind: int) -> int:
         """Fail as told, or let the flush fail."""
         type(self).let_go()
         if self.error is not None:
             raise self.error
-        descriptor = self.kept.append(contract, group)
+        descriptor = self.kept.append(contract, group, kind)
         return descriptor if self.unflushable is None else self.unflushable
 
     def is_quick(self, size: int) -> bool:

@@ -240,7 +240,8 @@ def run(settings: Settings, **more: Any) -> tuple[tasks.Summary, dict[str, Any],
 
 def test_the_verb_leaves_a_report_and_a_picture_beside_the_bundles(stored: Settings) -> None:
     registry = Registry(stored.artifacts_dir, "reggaeton")
-    first, champion = registry.versions()
+    champion = registry.champion()
+    (first,) = set(registry.versions()) - {champion}  # both may bear the same second in their name
     summary, report, said = run(stored, replay_version=first)
     assert summary["rows"] == summary["identical"] == report["rows"] == 300
     assert report["version"] == first
