@@ -198,20 +198,19 @@ class Store:
         return known
 
     def _upsert(self, connection: sa.Connection, latest: Mapping[str, Truth]) -> None:
-        table = self._truths
-        none = {"prediction_id": None, "key": None}
-        statement = self._insertion(table).values(
-            [
-                # SQLite stores a moment without its zone: it has to be UTC.
-                {**none, "truth_id": identity, said.by: said.subject, "value": said.value}
-                | {"at": said.at.astimezone(UTC), "arrived_at": said.arrived_at.astimezone(UTC)}
-                for identity, said in latest.items()
-            ]
-        )
+        table, statement = self._truths, self._insertion(self._truths)
         offered = statement.excluded
         is_later = sa.tuple_(offered.at, offered.arrived_at) > sa.tuple_(table.c.at, table.c.arrived_at)
         moments = {"at": offered.at, "arrived_at": offered.arrived_at}
-        connection.execute(statement.on_conflict_do_update(index_elements=["truth_id"], set_=moments, where=is_later))
+        statement = statement.on_conflict_do_update(index_elements=["truth_id"], set_=moments, where=is_later)
+        none = {"prediction_id": None, "key": None}
+        rows = [
+            # SQLite stores a moment without its zone: it has to be UTC.
+            {**none, "truth_id": identity, said.by: said.subject, "value": said.value}
+            | {"at": said.at.astimezone(UTC), "arrived_at": said.arrived_at.astimezone(UTC)}
+            for identity, said in latest.items()
+        ]
+        connection.execute(statement, rows)
 
     def _copy(self, connection: sa.Connection, records: Iterable[Mapping[str, Any]]) -> int:
         quote = self._engine.dialect.identifier_preparer
