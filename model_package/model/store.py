@@ -91,6 +91,9 @@ class Store:
         """Keep what was said, in one transaction; whatever the order, and however often, the same is known after it."""
         recorded = Recorded()
         with self._translated(), self._engine.begin() as connection:
+            if self._engine.dialect.name == "postgresql":
+                # It has no statistics of what this transaction adds, and would read all of it again for every batch.
+                connection.execute(sa.text("SET LOCAL enable_seqscan = off"))
             for some in _batched(said, ROWS_A_STATEMENT):
                 recorded += self._add_some(connection, some)
         return recorded
