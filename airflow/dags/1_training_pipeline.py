@@ -5,6 +5,8 @@
 `validate` stops the run before anything is touched when a raw file breaks the contract. `train` compares the new
 bundle with the champion on the same held-out rows, and promotes it as the field `promote` says. A run that
 promotes emits the asset event `champion`.
+
+The asset event `retraining`, which `3_monitoring` emits, starts a run; its reason becomes the run's.
 """
 
 from __future__ import annotations
@@ -12,12 +14,12 @@ from __future__ import annotations
 import os
 
 from airflow.sdk import Param, dag
-from bridge import step
+from bridge import RETRAINING, step
 
 
 @dag(
     dag_id="1_training_pipeline",
-    schedule=None,
+    schedule=[RETRAINING],
     catchup=False,
     max_active_runs=1,
     tags=["model", "training"],

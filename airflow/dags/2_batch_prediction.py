@@ -4,17 +4,23 @@
 
 Rows are predicted by the champion, or by the bundle that the field `version` names. A row that the same version has
 predicted before is left alone, so that a run can be repeated.
+
+With `MODEL_BATCH_ON_PROMOTION=true` a promotion starts a run: the asset event `champion`.
 """
 
 from __future__ import annotations
 
+import os
+
 from airflow.sdk import Param, dag
-from bridge import step
+from bridge import CHAMPION, step
+
+ON_PROMOTION = os.environ.get("MODEL_BATCH_ON_PROMOTION", "").lower() in {"1", "true", "yes", "on"}
 
 
 @dag(
     dag_id="2_batch_prediction",
-    schedule=None,
+    schedule=[CHAMPION] if ON_PROMOTION else None,
     catchup=False,
     max_active_runs=1,
     tags=["model", "prediction"],

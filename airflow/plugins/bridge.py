@@ -17,7 +17,7 @@ from airflow.sdk import Asset, AssetAlias, task
 from airflow.sdk.exceptions import AirflowFailException
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from airflow.sdk import XComArg
     from pydantic import JsonValue
@@ -31,8 +31,12 @@ MOST_CHARACTERS = 4_000  # of a failure's message: ten failed checks fit
 MOST_FACTS = 50  # of an asset event's extra
 MOST_DEPTH = 2
 
+MOST_REASON = 500  # characters, as the audit keeps
+
 CHAMPION = Asset("champion")
+RETRAINING = Asset("retraining")  # its event says why, and starts a training
 PROMOTION = AssetAlias("promotion")  # resolves to CHAMPION, only when a run has promoted its bundle
+DECISION = AssetAlias("decision")  # resolves to RETRAINING, only when it was decided to train again
 
 # What a DAG's form calls it -> the field of model.settings.Settings.
 PARAMETERS = {
@@ -47,6 +51,15 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
+class News:
+    """An event that a step emits only when its summary says `fact`: that of `asset`, by way of an alias."""
+
+    alias: AssetAlias
+    asset: Asset
+    fact: str
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """What the Airflow UI says of a step, and the asset whose event it emits when it succeeds."""
 
@@ -55,7 +68,7 @@ class Step:
     fails_on: str
     outlet: str
     inlets: tuple[Asset, ...] = ()
-    promotes: bool = False
+    news: News | None = None
 
     @property
     def text(self) -> str:
@@ -94,7 +107,7 @@ STEPS: Mapping[str, Step] = {
         "a model that learns nothing, or a compiled form that does not answer exactly as its pipeline does",
         "bundle",
         inlets=(CHAMPION,),
-        promotes=True,
+        news=News(PROMOTION, CHAMPION, "promoted"),
     ),
     "validate_batch": Step(
         "the files in `batch/` that match the pattern `files`",
@@ -121,6 +134,27 @@ STEPS: Mapping[str, Step] = {
         "batch_predictions",
         inlets=(CHAMPION,),
     ),
+    "join_truth": Step(
+        "the files in `truth/`, and the stored predictions",
+        "what proved true, in the store; a row that is there already is left alone",
+        "a file of truth that breaks the contract, or a store that does not answer (which is tried again)",
+        "joined_truth",
+    ),
+    "measure": Step(
+        "the predictions of the latest complete windows with their truth, and what each version's bundle remembers",
+        "the windows' figures, in the store and in `artifacts/` for the service; a window measured again is replaced",
+        "a store that does not answer (which is tried again)",
+        "measures",
+    ),
+    "decide": Step(
+        "the champion's figures, earlier decisions and trainings",
+        "a decision with its reasons, in the store; and, when it is to train again, the asset event `retraining`, "
+        "which starts `1_training_pipeline`",
+        "a store that does not answer (which is tried again)",
+        "decisions",
+        inlets=(CHAMPION,),
+        news=News(DECISION, RETRAINING, "retrain"),
+    ),
 }
 
 
@@ -131,7 +165,7 @@ def step(name: str, *, task_id: str | None = None) -> XComArg:
         KeyError: there is no such step.
     """
     described = STEPS[name]
-    outlets = [Asset(described.outlet), *([PROMOTION] if described.promotes else [])]
+    outlets = [Asset(described.outlet), *([described.news.alias] if described.news else [])]
 
     @task(
         task_id=task_id or name,
@@ -143,26 +177,45 @@ def step(name: str, *, task_id: str | None = None) -> XComArg:
         do_xcom_push=False,
     )
     def run_step(**context: Any) -> None:  # noqa: ANN401 - Airflow's context is a mapping of anything
-        settings = _settings(context["params"], context["dag_run"].triggering_user_name)
+        started = context["dag_run"]
+        by_event = _asked_by(context["triggering_asset_events"])
+        given = {"who": started.triggering_user_name, "run": started.run_id}
+        settings = _settings(context["params"], given | by_event)
         summary = _run(name, settings)
         _tell(context["outlet_events"], described, summary)
 
     return run_step()
 
 
-def _settings(params: Mapping[str, Any], who: str | None) -> Settings:
-    """`MODEL_*` of the deployment, under what the run's form says; an empty field leaves the deployment's value."""
+def _asked_by(events: Mapping[Asset, Sequence[Any]]) -> dict[str, str]:
+    """Why and by whom, when the event RETRAINING started the run: of several at once the last one says it."""
+    said = events.get(RETRAINING, ())
+    if not said:
+        return {}
+    last = said[-1]
+    reason = str(last.extra.get("reason") or "the asset event `retraining`")
+    return {"reason": _bounded(reason, MOST_REASON), "who": last.source_dag_id or ""}
+
+
+def _settings(params: Mapping[str, Any], more: Mapping[str, str | None]) -> Settings:
+    """`MODEL_*` of the deployment, under what the run's form says; an empty field leaves the deployment's value.
+
+    more: what the run itself says; where the form says something, that counts.
+    """
     from pydantic import ValidationError  # noqa: PLC0415
 
     from model.settings import Settings  # noqa: PLC0415 - inside the task only
 
-    given = {PARAMETERS[name]: value for name, value in params.items() if name in PARAMETERS}
-    given["who"] = who
+    form = {PARAMETERS[name]: value for name, value in params.items() if name in PARAMETERS}
     try:
-        return Settings(**{field: value for field, value in given.items() if value not in (None, "")})
+        return Settings(**(_filled(more) | _filled(form)))
     except ValidationError as error:
         wrong = [f"{'.'.join(map(str, found['loc']))}: {found['msg']}" for found in error.errors(include_input=False)]
         raise AirflowFailException(_bounded(f"the settings are not valid: {'; '.join(wrong)}")) from None
+
+
+def _filled(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {field: value for field, value in fields.items() if value not in (None, "")}
 
 
 def _run(name: str, settings: Settings) -> Mapping[str, JsonValue]:
@@ -180,8 +233,9 @@ def _run(name: str, settings: Settings) -> Mapping[str, JsonValue]:
 def _tell(events: Any, described: Step, summary: Mapping[str, JsonValue]) -> None:  # noqa: ANN401 - Airflow's accessors
     facts = _facts(summary)
     events[Asset(described.outlet)].extra.update(facts)
-    if described.promotes and summary.get("promoted") is True:
-        events[PROMOTION].add(CHAMPION, extra=facts)
+    news = described.news
+    if news and summary.get(news.fact) is True:
+        events[news.alias].add(news.asset, extra=facts)
 
 
 def _facts(summary: Mapping[str, JsonValue], depth: int = 1) -> dict[str, JsonValue]:

@@ -17,6 +17,7 @@ os.environ.update(
     AIRFLOW__CORE__DAGS_FOLDER=str(AIRFLOW / "dags"),
     AIRFLOW__CORE__PLUGINS_FOLDER=str(AIRFLOW / "plugins"),
     AIRFLOW__CORE__LOAD_EXAMPLES="False",
+    AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION="False",
     AIRFLOW__CORE__UNIT_TEST_MODE="False",
     AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=f"sqlite:///{HOME / 'airflow.db'}?timeout=60",
     AIRFLOW__LOGGING__BASE_LOG_FOLDER=str(HOME / "logs"),

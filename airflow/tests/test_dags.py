@@ -26,10 +26,11 @@ pytestmark = [
 ]
 
 AIRFLOW = Path(__file__).resolve().parent.parent
-TRAINING, BATCH = "1_training_pipeline", "2_batch_prediction"
+TRAINING, BATCH, MONITORING = "1_training_pipeline", "2_batch_prediction", "3_monitoring"
 TASKS = {
     TRAINING: ["validate", "collect", "preprocess", "train"],
     BATCH: ["validate", "collect", "create_batch_data", "predict"],
+    MONITORING: ["join", "measure", "decide"],
 }
 HEAVY = {"matplotlib", "model", "numpy", "onnxruntime", "pandas", "pandera", "pyarrow", "scipy", "sklearn"}
 CONTRACT = """
@@ -145,16 +146,38 @@ def asset_events(name: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("dag_id", TASKS)
-def test_a_dag_is_its_four_steps_in_order_one_run_at_a_time_and_never_by_the_clock(dag_id: str) -> None:
+def test_a_dag_is_its_steps_in_order_one_run_at_a_time(dag_id: str) -> None:
     dag = load(dag_id)
 
     assert dag.dag_id == dag_id
     names = TASKS[dag_id]
     assert [task.task_id for task in dag.tasks] == names
     assert [sorted(task.downstream_task_ids) for task in dag.tasks] == [*([name] for name in names[1:]), []]
-    assert not dag.timetable.can_be_scheduled
     assert (dag.max_active_runs, dag.catchup) == (1, False)
     assert "model" in dag.tags
+
+
+def test_monitoring_runs_by_the_clock_a_training_by_a_decision_and_a_batch_by_a_promotion_where_that_is_wanted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import bridge
+    from airflow.sdk import Asset
+
+    from model.settings import Settings
+
+    def started_by(dag_id: str) -> list[Asset]:
+        return list(load(dag_id).timetable.asset_condition.objects)
+
+    hourly = load(MONITORING).timetable
+    assert hourly.can_be_scheduled
+    assert Settings().monitor_schedule == "@hourly"
+    assert hourly.expression == "0 * * * *"
+    assert started_by(TRAINING) == [bridge.RETRAINING]
+    assert not load(BATCH).timetable.can_be_scheduled
+    monkeypatch.setenv("MODEL_BATCH_ON_PROMOTION", "true")
+    monkeypatch.setenv("MODEL_MONITOR_SCHEDULE", "30 4 * * *")
+    assert started_by(BATCH) == [bridge.CHAMPION]
+    assert load(MONITORING).timetable.expression == "30 4 * * *"
 
 
 @pytest.mark.parametrize("dag_id", TASKS)
@@ -310,3 +333,65 @@ def test_a_store_that_does_not_answer_is_tried_again_until_the_retries_are_used_
     monkeypatch.setenv("MODEL_DATABASE_URL", f"sqlite:///{tree}")  # a folder is no database
 
     assert states(run(BATCH))["predict"] == ("failed", 1 + bridge.RETRIES)
+
+
+@pytest.mark.usefixtures("database")
+def test_a_decision_to_train_again_starts_one_training_whose_reason_stands_in_the_audit(
+    registry: Registry, champion: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = len(asset_events("retraining"))
+    grow_old(registry)
+
+    finished = [run(MONITORING) for _ in range(2)]
+
+    assert [states(one) for one in finished] == [dict.fromkeys(TASKS[MONITORING], ("success", 1))] * 2
+    (event,) = asset_events("retraining")[told:]
+    assert event["version"] == champion
+    assert "days old" in event["reason"]
+    assert [extra["retrain"] for extra in asset_events("decisions")[-2:]] == [True, False]
+    monkeypatch.setenv("MODEL_PROMOTE", "always")
+    monkeypatch.setenv("MODEL_SEED", "7")
+    assert states(run_what_events_started(TRAINING)) == dict.fromkeys(TASKS[TRAINING], ("success", 1))
+    assert registry.champion() != champion
+    assert registry.history()[-1]["why"] == event["reason"]
+    assert registry.history()[-1]["who"] == MONITORING
+
+
+def grow_old(registry: Registry) -> None:
+    """Date every bundle as if it had been trained long ago."""
+    from datetime import UTC, datetime, timedelta
+
+    from model.bundle import read_manifest
+    from model.bundle.manifest import sealed
+
+    made = datetime.now(UTC) - timedelta(days=400)
+    for version in registry.versions():
+        folder = registry.root / version
+        (folder / "manifest.json").write_bytes(sealed(read_manifest(folder).model_copy(update={"created_at": made})))
+
+
+def run_what_events_started(dag_id: str) -> DagRun:
+    """The one run that Airflow's scheduler makes of the waiting asset events, with all of its tasks run here."""
+    from airflow.jobs.job import Job
+    from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
+    from airflow.models.asset import AssetDagRunQueue
+    from airflow.models.dag import DagModel
+    from airflow.models.dagrun import DagRun
+    from airflow.sdk.definitions.dag import _run_task
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    latest = select(DagRun).where(DagRun.dag_id == dag_id).order_by(DagRun.id.desc()).limit(1)
+    with create_session() as session:
+        assert len(session.scalars(select(AssetDagRunQueue).where(AssetDagRunQueue.target_dag_id == dag_id)).all()) == 1
+        scheduler = SchedulerJobRunner(Job())
+        scheduler._create_dag_runs_asset_triggered(dag_models=[session.get(DagModel, dag_id)], session=session)
+        session.flush()
+        session.scalars(latest).one().state = "running"
+    for task in load(dag_id).tasks:
+        with create_session() as session:
+            instance = session.scalars(latest).one().get_task_instance(task.task_id, session=session)
+            instance.try_number += 1
+        _run_task(ti=instance, task=task)  # in a transaction of its own: SQLite lets one write
+    with create_session() as session:
+        return session.scalars(latest).one()

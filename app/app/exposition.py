@@ -14,29 +14,31 @@ from prometheus_client.registry import Collector, CollectorRegistry
 from app.meter import BATCH_ROWS, COMMIT_SECONDS, LATENCY_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from app.metrics import Said
+    from app.monitoring import Figure
 
 __all__ = ["MEDIA_TYPE", "text"]
 
 SECONDS_UNTIL_GONE: Final = 5.0
 
 
-def text(said: list[Said], spool: tuple[int, float]) -> bytes:
+def text(said: list[Said], spool: tuple[int, float], monitored: Sequence[Figure] = ()) -> bytes:
     """Prometheus' text format. spool: its bytes, and the age in seconds of what waits longest in it."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collected(said, spool))
+    registry.register(_Collected(said, spool, monitored))
     return generate_latest(registry)
 
 
 class _Collected(Collector):
     """The sums over all workers as metric families."""
 
-    def __init__(self, said: list[Said], spool: tuple[int, float]) -> None:
+    def __init__(self, said: list[Said], spool: tuple[int, float], monitored: Sequence[Figure]) -> None:
         self.said = said
         self.alive = [one for one in said if one["at"] > time.time() - SECONDS_UNTIL_GONE]
         self.spool = spool
+        self.monitored = monitored
 
     def collect(self) -> Iterable[Metric]:
         """Counters of all workers that ever were; gauges of those that live."""
@@ -55,6 +57,27 @@ class _Collected(Collector):
             self._summed("commit"),
         )
         yield from self._gauges()
+        yield from self._monitored()
+
+    def _monitored(self) -> Iterable[Metric]:
+        """What was last measured of each version's predictions; nothing where there is no such number."""
+        labels = ["measure", "subject", "version"]
+        for name, described in (
+            ("value", "Of the latest window that was measured"),
+            ("expected", "The same in training"),
+            ("threshold", "Beyond it the value alarms"),
+            ("alarm", "Whether it does"),
+        ):
+            family = GaugeMetricFamily(f"model_monitor_{name}", described, labels=labels)
+            for one in self.monitored:
+                number = getattr(one, name)
+                if number is not None:
+                    family.add_metric([one.measure, one.subject, one.version], float(number))
+            yield family
+        ends = GaugeMetricFamily("model_monitor_window_end_seconds", "When that window ended", labels=["version"])
+        for version, until in {one.version: one.until for one in self.monitored}.items():
+            ends.add_metric([version], until)
+        yield ends
 
     def _counters(self) -> Iterable[Metric]:
         requests = CounterMetricFamily("service_requests", "Requests answered", labels=["route", "status"])

@@ -19,6 +19,7 @@ from fastapi import APIRouter, Response
 
 from model.bundle import replace_file
 from model.errors import bounded
+from model.registry import Registry
 from model.spool import backlog
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Metrics:
         self.lane = lane
         self.spool_dir = None if settings.log == "off" else settings.spool_dir
         self.folder = settings.metrics_dir
+        self.monitoring_file = Registry(settings.artifacts_dir, settings.contract).monitoring_file
         self._own = f"{os.getpid()}-{secrets.token_hex(4)}.json"
 
     def table(self) -> APIRouter:
@@ -52,10 +54,11 @@ class Metrics:
 
     async def metrics(self) -> Response:
         """Everything, in Prometheus' text format."""
-        from app import exposition  # noqa: PLC0415 - what only operators ask for need not be there at the start
+        from app import exposition, monitoring  # noqa: PLC0415 - what only operators ask for need not be there at the start
 
         said, spool = await anyio.to_thread.run_sync(self.collected)
-        return Response(exposition.text(said, spool), media_type=exposition.MEDIA_TYPE)
+        monitored = await anyio.to_thread.run_sync(monitoring.read, self.monitoring_file)
+        return Response(exposition.text(said, spool, monitored), media_type=exposition.MEDIA_TYPE)
 
     async def publish(self) -> None:
         """Tell the siblings, for ever."""

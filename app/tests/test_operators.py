@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -61,6 +62,28 @@ def test_metrics_count_what_was_asked_and_answered(artifacts: Path, example: Exa
     assert said["service_workers"] == {(): 1}
     assert said["service_spool_bytes"][()] > 0
     assert said["service_log_failing"] == {(): 0}
+
+
+@only_reggaeton
+def test_metrics_show_what_was_last_measured_and_nothing_when_that_cannot_be_believed(artifacts: Path) -> None:
+    numbers = {"value": 0.5, "expected": 0.0, "threshold": None}
+    figure = {"measure": "psi", "subject": 'a "column"', "alarm": True, **numbers}
+    window = {"version": "v1", "since": 100.0, "until": 200.0, "figures": [figure]}
+    with serve(artifacts, "reggaeton") as service:
+        path = service.registry.monitoring_file
+        unmeasured = metrics(service.client.get("/metrics").text)
+        path.write_text(json.dumps({"contract": "reggaeton", "windows": [window]}))
+        said = metrics(service.client.get("/metrics").text)
+        for damaged in ("", "[]", '{"windows": [{}]}', "\0" * 2_000_000):
+            path.write_text(damaged)
+            assert not any(name.startswith("model_monitor") for name in metrics(service.client.get("/metrics").text))
+    labels = ("psi", 'a "column"', "v1")
+    assert said["model_monitor_value"] == {labels: 0.5}
+    assert said["model_monitor_expected"] == {labels: 0.0}
+    assert said["model_monitor_alarm"] == {labels: 1.0}
+    assert said["model_monitor_window_end_seconds"] == {("v1",): 200.0}
+    assert "model_monitor_threshold" not in said
+    assert not any(name.startswith("model_monitor") for name in unmeasured)
 
 
 # ---------------------------------------------------------------------------------------------- admin

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -100,6 +101,22 @@ def predict(
 ) -> None:
     """Predict the batch: Parquet, CSV and the store. A rerun adds nothing."""
     _run("predict", _settings(context, batch_version=version))
+
+
+@app.command()
+def measure(
+    context: typer.Context,
+    since: Annotated[datetime | None, typer.Option(help="One window from this moment on, in UTC")] = None,
+    until: Annotated[datetime | None, typer.Option(help="... and before this one")] = None,
+) -> None:
+    """Measure drift and quality of the latest windows, or of the one that is named, by version."""
+    _run("measure", _settings(context, monitor_since=since, monitor_until=until))
+
+
+@app.command()
+def decide(context: typer.Context) -> None:
+    """Decide by the written policy whether to train again, and keep the decision with its reasons."""
+    _run("decide", _settings(context))
 
 
 @app.command()

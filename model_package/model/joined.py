@@ -21,8 +21,8 @@ TIMES = "datetime64[us, UTC]"
 class JoinedRows:
     """Some predictions. Both frames have the same RangeIndex; they are two because a contract may have any names.
 
-    frame: prediction_id, created_at, origin, version, contract_fingerprint, key, label, score, truth, truth_at. Where
-        the truth is not known, the last two are missing.
+    frame: prediction_id, created_at, origin, version, contract_fingerprint, key, label, score, latency_ms, truth,
+        truth_at. Where the truth is not known, the last two are missing.
     inputs: the contract's columns by their own names, of the dtypes that `collect` gives them.
     """
 
@@ -41,8 +41,8 @@ def joined_rows(contract: Contract, rows: Sequence[Sequence[Any]]) -> JoinedRows
     from model.derived.frame import dtype, target_dtype  # noqa: PLC0415
 
     label = target_dtype(contract.target)
-    kinds = dict.fromkeys(OWN, "str") | {"created_at": TIMES, "label": label, "score": "float64"}
-    kinds |= {"truth": label, "truth_at": TIMES}
+    kinds = dict.fromkeys(OWN, "str") | {"created_at": TIMES, "label": label}
+    kinds |= {"score": "float64", "latency_ms": "float64", "truth": label, "truth_at": TIMES}
     inputs = {column.name: dtype(column) for column in contract.columns}
     values = list(zip(*rows, strict=True)) or [()] * (len(kinds) + len(inputs))
     own = zip(kinds.items(), values, strict=False)

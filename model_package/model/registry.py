@@ -41,6 +41,7 @@ class Registry:
         self.root = artifacts_dir / contract_name
         self.champion_file = self.root / "champion"
         self.history_file = self.root / "history.jsonl"
+        self.monitoring_file = self.root / "monitoring.json"
 
     def versions(self) -> list[str]:
         """All versions, oldest first (a version begins with its time)."""

@@ -10,6 +10,8 @@ from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Promotion = Literal["when_better", "always", "never"]
+Retraining = Literal["when_needed", "never"]
+YEAR_HOURS = 366 * 24
 
 
 def _zoned(moment: datetime) -> datetime:
@@ -70,3 +72,46 @@ class Settings(BaseSettings):
     replay_origin: str = Field("", max_length=200, description="Of which origin: `online`, `batch`; empty: of any")
     reason: str = Field("", max_length=500, description="Why this run was started, kept in the audit")
     who: str = Field("", max_length=100, description="Who started it; empty: the operating system's user")
+    run: str = Field(
+        "",
+        max_length=500,
+        description="Which run of a scheduler this is: tried again, the same run decides once; empty: none",
+    )
+    batch_on_promotion: bool = Field(
+        default=False, description="Whether a promotion starts `2_batch_prediction`; read when Airflow reads the DAG"
+    )
+    monitor_schedule: str = Field(
+        "@hourly",
+        min_length=1,
+        description="When `3_monitoring` runs: a cron expression or preset; read when Airflow reads the DAG",
+    )
+    monitor_window_hours: float = Field(
+        24, gt=0, le=YEAR_HOURS, description="Length of a window of predictions that is measured"
+    )
+    monitor_windows: int = Field(
+        7, ge=1, le=366, description="How many of the latest complete windows are measured (again: truth comes late)"
+    )
+    monitor_since: Moment | None = Field(
+        None, description="Measure only what was predicted from this moment on (ISO 8601; needs MODEL_MONITOR_UNTIL)"
+    )
+    monitor_until: Moment | None = Field(None, description="... and before this one, as one window")
+    monitor_origin: str = Field(
+        "", max_length=200, description="Which predictions are measured: `online`, `batch`; empty: any"
+    )
+    retrain: Retraining = Field("when_needed", description="Whether `decide` may decide to retrain")
+    retrain_after_windows: int = Field(
+        3, ge=1, le=100, description="In how many windows in a row drift or a low estimate has to be seen"
+    )
+    retrain_least_rows: int = Field(
+        200, ge=1, description="Predictions (for quality: with truth) below which a figure says nothing"
+    )
+    retrain_estimated_loss: float = Field(
+        0.1, gt=0, le=1, description="Share of the quality in training that an estimate may surely lose"
+    )
+    retrain_age_days: float = Field(90, ge=0, description="Age from which a model is trained anew; 0: at no age")
+    retrain_cool_down_hours: float = Field(
+        72,
+        ge=1,
+        le=YEAR_HOURS,
+        description="Hours after a decision to retrain, or a newly trained bundle, in which no other one is made",
+    )

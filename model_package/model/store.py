@@ -155,6 +155,12 @@ class Store:
             yield deleted
 
     @contextlib.contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        """A transaction for what other modules keep beside the predictions; errors become StoreErrors."""
+        with self._translated(), self._engine.begin() as connection:
+            yield connection
+
+    @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
         """Raise a StoreError instead of SQLAlchemy's or the driver's: it says whether trying again can help."""
         driver = self._engine.dialect.loaded_dbapi

@@ -26,6 +26,8 @@ VERBS = (
     "train",
     "create-batch-data",
     "predict",
+    "measure",
+    "decide",
     "ship",
     "truth",
     "join",

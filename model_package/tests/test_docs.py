@@ -24,7 +24,7 @@ OPERATIONS = ROOT / "docs" / "operations.md"
 PAGES = sorted(
     [*(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")), *ROOT.glob("docs/**/*.md")]
 )
-TRAINING, BATCH = tasks.STEPS[:4], tasks.STEPS[4:]
+TRAINING, BATCH = tasks.STEPS[:4], tasks.STEPS[4:8]
 
 # The tests also run beside an installed wheel, which brings no documentation.
 pytestmark = pytest.mark.skipif(not (ROOT / "Makefile").exists(), reason="needs the checkout: its README.md and docs/")

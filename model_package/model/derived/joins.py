@@ -14,7 +14,17 @@ import sqlalchemy as sa
 if TYPE_CHECKING:
     from model.truth import By, Window
 
-OWN = ("prediction_id", "created_at", "origin", "version", "contract_fingerprint", "key", "label", "score")
+OWN = (
+    "prediction_id",
+    "created_at",
+    "origin",
+    "version",
+    "contract_fingerprint",
+    "key",
+    "label",
+    "score",
+    "latency_ms",
+)
 
 
 def joined(predictions: sa.Table, truths: sa.Table, window: Window) -> sa.Select[Any]:

@@ -2,6 +2,7 @@
 
 training   validate -> collect -> preprocess -> train
 batch      validate_batch -> collect_batch -> create_batch_data -> predict
+monitoring join_truth (truth, then join) -> measure -> decide
 upkeep     ship, truth, join, prune, replay: no steps of a pipeline, and at any time
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from model.settings import Settings
-from model.tasks import batch, files, prune, replay, ship, training, truth
+from model.tasks import batch, files, monitoring, prune, replay, ship, training, truth
 from model.tasks.job import Job, Report, Summary
 
 __all__ = ["STEPS", "TASKS", "UPKEEP", "Job", "Report", "Summary", "run"]
@@ -24,6 +25,9 @@ TASKS: dict[str, Callable[[Job], Summary]] = {
     "collect_batch": files.collect_batch,
     "create_batch_data": batch.create_batch_data,
     "predict": batch.predict,
+    "join_truth": monitoring.join_truth,
+    "measure": monitoring.measure,
+    "decide": monitoring.decide,
 }
 STEPS = tuple(TASKS)
 UPKEEP: dict[str, Callable[[Job], Summary]] = {

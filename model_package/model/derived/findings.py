@@ -1,0 +1,50 @@
+"""Contract -> the SQL tables of what monitoring found: figures by window and version, and decisions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import sqlalchemy as sa
+
+from model.derived.tables import identifier
+
+if TYPE_CHECKING:
+    from model.contract import Contract
+
+LONGEST_WHY: Final = 500
+MOMENT: Final = sa.DateTime(timezone=True)
+
+
+def measures(contract: Contract, metadata: sa.MetaData) -> sa.Table:
+    """The table `measures_<contract name>`: one row for each figure; NULL where `Figure` has NaN."""
+    numbers = ("value", "low", "high", "expected", "threshold")
+    return sa.Table(
+        identifier(f"measures_{contract.name}"),
+        metadata,
+        sa.Column("version", sa.String(100), primary_key=True),
+        sa.Column("since", MOMENT, primary_key=True),
+        sa.Column("until", MOMENT, primary_key=True),
+        sa.Column("measure", sa.String(100), primary_key=True),
+        sa.Column("subject", sa.String(200), primary_key=True),
+        *(sa.Column(name, sa.Double, nullable=True) for name in numbers),
+        sa.Column("rows", sa.BigInteger, nullable=False),
+        sa.Column("alarm", sa.Boolean, nullable=False),
+        sa.Column("why", sa.String(LONGEST_WHY), nullable=False),
+    )
+
+
+def decisions(contract: Contract, metadata: sa.MetaData) -> sa.Table:
+    """The table `decisions_<contract name>`: reasons as lines of text, facts as a JSON document."""
+    return sa.Table(
+        identifier(f"decisions_{contract.name}"),
+        metadata,
+        sa.Column("decision_id", sa.String(64), primary_key=True),
+        sa.Column("decided_at", MOMENT, nullable=False, index=True),
+        sa.Column("version", sa.String(100), nullable=False),
+        sa.Column("since", MOMENT, nullable=True),
+        sa.Column("until", MOMENT, nullable=True),
+        sa.Column("action", sa.String(20), nullable=False),
+        sa.Column("reasons", sa.Text, nullable=False),
+        sa.Column("facts", sa.Text, nullable=False),
+        sa.Column("who", sa.String(200), nullable=False),
+    )

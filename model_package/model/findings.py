@@ -1,0 +1,142 @@
+"""What monitoring found and what was decided, kept in the database of the store. The connection is the store's."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, get_args
+
+import sqlalchemy as sa
+
+from model.derived.findings import LONGEST_WHY, decisions, measures
+from model.errors import bounded
+from model.measured import Action, Decision, Measured, Span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from model.contract import Contract
+    from model.store import Store
+
+NUMBERS: Final = ("value", "low", "high", "expected", "threshold")
+
+
+class Findings:
+    """The figures and decisions of one contract.
+
+    Raises:
+        StoreError: from every method, when the database does not answer.
+    """
+
+    def __init__(self, store: Store, contract: Contract) -> None:
+        """`store` is open; the tables are made when missing."""
+        self._store = store
+        metadata = sa.MetaData()
+        self._measures, self._decisions = measures(contract, metadata), decisions(contract, metadata)
+        with store.transaction() as connection:
+            metadata.create_all(connection)
+
+    def replace(self, version: str, span: Span, found: Iterable[Measured]) -> int:
+        """Keep a window's figures in place of those it had; returns how many."""
+        table, rows = self._measures, [_figure_row(one) for one in found]
+        of_window = (table.c.version == version, table.c.since == _utc(span.since), table.c.until == _utc(span.until))
+        with self._store.transaction() as connection:
+            connection.execute(sa.delete(table).where(*of_window))
+            if rows:
+                connection.execute(sa.insert(table), rows)
+        return len(rows)
+
+    def of(self, version: str, windows: int) -> list[Measured]:
+        """The figures of a version's latest windows, the earliest window first."""
+        table = self._measures
+        latest = sa.select(table.c.since, table.c.until).where(table.c.version == version).distinct()
+        latest = latest.order_by(table.c.until.desc(), table.c.since.desc()).limit(windows)
+        with self._store.transaction() as connection:
+            spans = [tuple(row) for row in connection.execute(latest)]
+            chosen = sa.tuple_(table.c.since, table.c.until).in_(spans)
+            query = sa.select(table).where(table.c.version == version, chosen)
+            ordered = query.order_by(table.c.until, table.c.since, table.c.measure, table.c.subject)
+            return [_figure(row) for row in connection.execute(ordered).mappings()] if spans else []
+
+    def latest_versions(self, most: int) -> list[str]:
+        """The versions that have been measured, the one with the latest window first."""
+        table = self._measures
+        latest = sa.func.max(table.c.until)
+        query = sa.select(table.c.version).group_by(table.c.version).order_by(latest.desc(), table.c.version.desc())
+        with self._store.transaction() as connection:
+            return list(connection.execute(query.limit(most)).scalars())
+
+    def add(self, decision: Decision) -> None:
+        """Keep a decision. One with its identity must not be there yet."""
+        with self._store.transaction() as connection:
+            connection.execute(sa.insert(self._decisions), [_decision_row(decision)])
+
+    def decisions(self, most: int = 100, action: Action | None = None) -> list[Decision]:
+        """The latest decisions, the last one first."""
+        table = self._decisions
+        query = sa.select(table).order_by(table.c.decided_at.desc(), table.c.decision_id).limit(most)
+        return self._read(query if action is None else query.where(table.c.action == action))
+
+    def decision(self, identity: str) -> Decision | None:
+        """The one with that identity, if it has been made."""
+        found = self._read(sa.select(self._decisions).where(self._decisions.c.decision_id == identity))
+        return found[0] if found else None
+
+    def _read(self, query: sa.Select[Any]) -> list[Decision]:
+        with self._store.transaction() as connection:
+            return [_decision(row) for row in connection.execute(query).mappings()]
+
+
+def _figure_row(one: Measured) -> dict[str, Any]:
+    numbers = {name: _null(getattr(one, name)) for name in NUMBERS}
+    own = {"version": one.version, "since": _utc(one.span.since), "until": _utc(one.span.until)}
+    said = {"measure": one.measure, "subject": bounded(one.subject), "why": bounded(one.why, LONGEST_WHY)}
+    return {**own, **said, **numbers, "rows": one.rows, "alarm": one.alarm}
+
+
+def _figure(row: sa.RowMapping) -> Measured:
+    numbers: dict[str, Any] = {name: math.nan if row[name] is None else row[name] for name in NUMBERS}
+    said: dict[str, Any] = {name: row[name] for name in ("version", "measure", "subject", "rows", "alarm", "why")}
+    return Measured(span=Span(_aware(row["since"]), _aware(row["until"])), **said, **numbers)
+
+
+def _decision_row(one: Decision) -> dict[str, Any]:
+    return {
+        "decision_id": one.identity,
+        "decided_at": _utc(one.at),
+        "version": one.version,
+        "since": None if one.span is None else _utc(one.span.since),
+        "until": None if one.span is None else _utc(one.span.until),
+        "action": one.action,
+        "reasons": "\n".join(bounded(reason, LONGEST_WHY) for reason in one.reasons),
+        "facts": json.dumps(one.facts, sort_keys=True),
+        "who": bounded(one.who),
+    }
+
+
+def _decision(row: sa.RowMapping) -> Decision:
+    (action,) = (known for known in get_args(Action) if known == row["action"])
+    return Decision(
+        identity=row["decision_id"],
+        at=_aware(row["decided_at"]),
+        version=row["version"],
+        action=action,
+        reasons=tuple(row["reasons"].split("\n")),
+        who=row["who"],
+        span=None if row["since"] is None else Span(_aware(row["since"]), _aware(row["until"])),
+        facts=json.loads(row["facts"]),
+    )
+
+
+def _null(number: float) -> float | None:
+    return number if math.isfinite(number) else None
+
+
+def _utc(moment: datetime) -> datetime:
+    # SQLite stores a moment without its zone: it has to be UTC.
+    return moment.astimezone(UTC)
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -1,0 +1,63 @@
+"""What monitoring keeps: the figures of a window of one version's predictions, and the decisions that they led to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+Action = Literal["keep", "retrain"]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of time, in UTC: from `since` on, before `until`."""
+
+    since: datetime
+    until: datetime
+
+    @property
+    def hours(self) -> float:
+        """How long it is."""
+        return (self.until - self.since) / timedelta(hours=1)
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"{self.since:%Y-%m-%d %H:%M} to {self.until:%Y-%m-%d %H:%M} UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A figure of a window (`model.steps.figure.Figure`), and whose it is. NaN where there is no such number."""
+
+    version: str
+    span: Span
+    measure: str
+    subject: str
+    value: float
+    low: float
+    high: float
+    expected: float
+    threshold: float
+    rows: int
+    alarm: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was decided, of which version, when, why and for whom.
+
+    identity: the same for the same run of a scheduler, which may try again: it decides once.
+    span: the latest window that was looked at; None when there was none.
+    reasons: sentences, at least one. facts: what they rest on, as JSON can say it.
+    """
+
+    identity: str
+    at: datetime
+    version: str
+    action: Action
+    reasons: tuple[str, ...]
+    who: str
+    span: Span | None = None
+    facts: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,241 @@
+"""The verbs that watch: join_truth, measure and decide."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import math
+import secrets
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from model import assets
+from model.bundle import read_manifest
+from model.contract import Contract
+from model.errors import BundleError, ContractError, bounded
+from model.findings import Findings
+from model.measured import Decision, Measured, Span
+from model.store import Store
+from model.tasks import truth
+from model.tasks.job import Job, Summary
+from model.truth import Window
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from model.steps.policy import Policy, Trainings, Verdict
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+MOST_FIGURES: Final = 500  # a version, in the file that the service shows
+MOST_VERSIONS: Final = 3
+MOST_ALARMS_TOLD: Final = 20
+MOST_REASON: Final = 500  # what the audit keeps of it
+
+
+def join_truth(job: Job) -> Summary:
+    """Take in what proved true from the files, and say how much of it fits the predictions."""
+    taken = truth.truth(job)
+    return truth.join(job) | {"files": taken["files"]}
+
+
+# -------------------------------------------------------------------------------------------- measure
+
+
+def measure(job: Job) -> Summary:
+    """Measure every window and version that has predictions, in place of what was measured of it before."""
+    spans = spans_of(job, datetime.now(UTC))
+    total = alarming = 0
+    with Store(job.settings.database_url.get_secret_value(), job.contract) as store:
+        findings = Findings(store, job.contract)
+        for span in spans:
+            for version in _versions(job, store, span):
+                found = _measured(job, store, span, version)
+                if found is not None:
+                    total += findings.replace(version, span, found)
+                    alarming += _tell(job, span, version, found)
+        _show(job, findings)
+    job.report(f"{total} figures of {len(spans)} windows, {alarming} alarm")
+    return {"figures": total, "alarms": alarming, "windows": len(spans)}
+
+
+def spans_of(job: Job, now: datetime) -> list[Span]:
+    """The window that the settings name, or the latest complete ones: they begin at multiples of their length."""
+    settings = job.settings
+    if settings.monitor_since is not None and settings.monitor_until is not None:
+        named = Span(settings.monitor_since.astimezone(UTC), settings.monitor_until.astimezone(UTC))
+        if named.hours <= 0:
+            raise ContractError(f"the window ends before it begins: {named}")
+        return [named]
+    if settings.monitor_since is not None or settings.monitor_until is not None:
+        raise ContractError("a window needs both ends: MODEL_MONITOR_SINCE and MODEL_MONITOR_UNTIL")
+    length = timedelta(hours=settings.monitor_window_hours)
+    last = (now - EPOCH) // length
+    return [
+        Span(EPOCH + number * length, EPOCH + (number + 1) * length)
+        for number in range(max(0, last - settings.monitor_windows), last)
+    ]
+
+
+def _inside(job: Job, span: Span, version: str | None = None) -> Window:
+    return Window(span.since, span.until, version, job.settings.monitor_origin or None)
+
+
+def _versions(job: Job, store: Store, span: Span) -> list[str]:
+    return sorted({one.version for one in store.joined_counts(_inside(job, span))})
+
+
+def _measured(job: Job, store: Store, span: Span, version: str) -> list[Measured] | None:
+    from model.steps import monitor  # noqa: PLC0415 - `--help` costs no pandas
+
+    try:
+        contract, reference = _remembered(job, version)
+    except BundleError as error:
+        job.report(f"{span}, {version}: cannot be measured: {error}")
+        return None
+    own, inputs = _read(store, _inside(job, span, version))
+    window = monitor.Window(inputs, own["label"], own["score"], own["truth"], own["latency_ms"], span.hours)
+    rows = monitor.measure(contract, reference, window).to_dict(orient="records")
+    return [Measured(version=version, span=span, **{str(name): value for name, value in row.items()}) for row in rows]
+
+
+def _remembered(job: Job, version: str) -> tuple[Contract, Any]:
+    from model.steps.monitor import Reference  # noqa: PLC0415
+
+    with contextlib.closing(job.registry.load(version)) as checked:
+        text = (checked.folder / "reference.json").read_bytes()
+        return checked.contract, Reference.from_json(text)
+
+
+def _read(store: Store, window: Window) -> tuple[pd.DataFrame, pd.DataFrame]:
+    import pandas as pd
+
+    parts = [(some.frame, some.inputs) for some in store.joined(window)]
+    own, inputs = (pd.concat(some, ignore_index=True) for some in zip(*parts, strict=True))
+    return own, inputs
+
+
+def _tell(job: Job, span: Span, version: str, found: Iterable[Measured]) -> int:
+    said = {one.measure: one for one in found if not one.subject}
+    alarming = [one for one in found if one.alarm]
+    known = f", {said['joined'].why}" if "joined" in said else ""
+    verdict = f"{len(alarming)} alarms" if alarming else "nothing alarms"
+    job.report(f"{span}, {version}: {said['rows'].why}{known}: {verdict}")
+    for one in alarming[:MOST_ALARMS_TOLD]:
+        job.report(f"  {one.measure} {one.subject}: {one.why}")
+    return len(alarming)
+
+
+def _show(job: Job, findings: Findings) -> None:
+    """The latest figures of the latest versions, for the service, which knows no SQL."""
+    windows = [_latest(findings.of(version, 1)) for version in findings.latest_versions(MOST_VERSIONS)]
+    assets.write_json(job.registry.monitoring_file, {"contract": job.contract.name, "windows": windows})
+
+
+def _latest(figures: list[Measured]) -> dict[str, Any]:
+    version, span = figures[0].version, figures[0].span
+    moments = {"since": span.since.timestamp(), "until": span.until.timestamp()}
+    return {"version": version, **moments, "figures": [_shown(one) for one in figures[:MOST_FIGURES]]}
+
+
+def _shown(one: Measured) -> dict[str, Any]:
+    numbers = {name: getattr(one, name) for name in ("value", "expected", "threshold")}
+    said = {"measure": one.measure, "subject": one.subject, "alarm": one.alarm}
+    return said | {name: number if math.isfinite(number) else None for name, number in numbers.items()}
+
+
+# --------------------------------------------------------------------------------------------- decide
+
+
+def decide(job: Job) -> Summary:
+    """Decide whether to train again, and keep the decision with its reasons. A run that is tried again decides once."""
+    version = job.registry.champion_or_none()
+    if version is None:
+        job.report("keep: there is no champion to judge; train one with DAG 1_training_pipeline")
+        return {"action": "keep", "retrain": False, "reason": "no champion"}
+    with _alone(job), Store(job.settings.database_url.get_secret_value(), job.contract) as store:
+        findings = Findings(store, job.contract)
+        decision = findings.decision(_identity(job)) or _decided(job, findings, version)
+        is_open = _is_open(job, findings, decision)
+    for reason in decision.reasons:
+        job.report(f"{decision.action}: {reason}")
+    if decision.action == "retrain" and not is_open:
+        job.report("this run decided so before, and the training has been made or its time is over")
+    summary = {"action": decision.action, "retrain": is_open, "version": version}
+    return summary | {"reason": bounded(" ".join(decision.reasons), MOST_REASON)}
+
+
+def _identity(job: Job) -> str:
+    run = job.settings.run or secrets.token_hex(16)
+    return hashlib.sha256(run.encode(errors="surrogatepass")).hexdigest()
+
+
+def _is_open(job: Job, findings: Findings, decision: Decision) -> bool:
+    """Whether a training is still to be made: a run that is cleared weeks later must not start another one."""
+    trainings = _trainings(job, findings, job.registry.champion())
+    is_last = trainings.decided == decision.at and (trainings.newest_bundle or decision.at) <= decision.at
+    return decision.action == "retrain" and is_last and datetime.now(UTC) - decision.at < policy_of(job).cool_down
+
+
+def _decided(job: Job, findings: Findings, version: str) -> Decision:
+    from model.steps import policy as step  # noqa: PLC0415
+
+    now, policy = datetime.now(UTC), policy_of(job)
+    trainings = _trainings(job, findings, version)
+    history = findings.of(version, max(policy.after_windows, job.settings.monitor_windows))
+    verdict = step.decide(history, trainings, now, policy)
+    decision = Decision(
+        _identity(job),
+        now,
+        version,
+        verdict.action,
+        verdict.reasons,
+        job.who,
+        verdict.windows[-1] if verdict.windows else None,
+        _facts(trainings, verdict, policy),
+    )
+    findings.add(decision)
+    return decision
+
+
+def policy_of(job: Job) -> Policy:
+    """The settings as the policy takes them."""
+    from model.steps.policy import Policy  # noqa: PLC0415
+
+    settings = job.settings
+    return Policy(
+        may_retrain=settings.retrain == "when_needed",
+        after_windows=settings.retrain_after_windows,
+        least_rows=settings.retrain_least_rows,
+        estimated_loss=settings.retrain_estimated_loss,
+        age=timedelta(days=settings.retrain_age_days) if settings.retrain_age_days else None,
+        cool_down=timedelta(hours=settings.retrain_cool_down_hours),
+    )
+
+
+def _trainings(job: Job, findings: Findings, version: str) -> Trainings:
+    from model.steps.policy import Trainings  # noqa: PLC0415
+
+    made = {one: read_manifest(job.registry.root / one).created_at for one in job.registry.versions()}
+    decided = findings.decisions(1, "retrain")
+    return Trainings(made[version], max(made.values()), decided[0].at if decided else None)
+
+
+def _facts(trainings: Trainings, verdict: Verdict, policy: Policy) -> dict[str, Any]:
+    moments = {name: getattr(trainings, name) for name in ("champion_made", "newest_bundle", "decided")}
+    said: dict[str, Any] = {name: moment and moment.isoformat() for name, moment in moments.items()}
+    return said | {
+        "windows": [[span.since.isoformat(), span.until.isoformat()] for span in verdict.windows],
+        "after_windows": policy.after_windows,
+        "least_rows": policy.least_rows,
+        "cool_down_hours": policy.cool_down / timedelta(hours=1),
+    }
+
+
+@contextlib.contextmanager
+def _alone(job: Job) -> Iterator[None]:
+    """One decision at a time, whoever makes it: the next one sees it."""
+    with (job.registry.root / ".deciding").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,85 @@
+"""Figures and decisions are kept in SQLite and PostgreSQL alike: a window measured again replaces what it had."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from model.contracts import find
+from model.errors import StoreError
+from model.findings import Findings
+from model.measured import Decision, Measured, Span
+from model.store import Store
+
+TRACKS = find("reggaeton").contract
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/predictions.db"
+    return str(request.getfixturevalue("postgres_url"))
+
+
+def span(day: int) -> Span:
+    return Span(NOON + timedelta(days=day), NOON + timedelta(days=day + 1))
+
+
+def figure(day: int, value: float, version: str = "v1", measure: str = "psi", subject: str = "tempo") -> Measured:
+    nothing = math.nan
+    return Measured(version, span(day), measure, subject, value, nothing, nothing, 0.0, 0.1, 7, value > 0.1, "so")
+
+
+@pytest.mark.services
+def test_a_window_measured_again_replaces_its_figures_and_no_other_s(url: str) -> None:
+    with Store(url, TRACKS) as store:
+        findings = Findings(store, TRACKS)
+        for day in range(3):
+            findings.replace("v1", span(day), [figure(day, 0.25), figure(day, 0.5, subject="mode")])
+        findings.replace("v2", span(1), [figure(1, 1.0, "v2")])
+        assert findings.replace("v1", span(1), [figure(1, 0.05)]) == 1
+        kept = findings.of("v1", 2)
+        assert [(one.span, one.subject, one.value, one.alarm) for one in kept] == [
+            (span(1), "tempo", 0.05, False),
+            (span(2), "mode", 0.5, True),
+            (span(2), "tempo", 0.25, True),
+        ]
+        assert math.isnan(kept[0].low)
+        assert len(findings.of("v2", 9)) == 1
+        assert findings.of("v3", 9) == []
+        assert findings.latest_versions(5) == ["v1", "v2"]
+        findings.replace("v2", span(1), [])
+        assert findings.latest_versions(5) == ["v1"]
+
+
+@pytest.mark.services
+def test_a_window_is_the_same_whatever_the_zone_it_is_said_in(url: str) -> None:
+    east = timezone(timedelta(hours=5))
+    moved = Span(span(0).since.astimezone(east), span(0).until.astimezone(east))
+    with Store(url, TRACKS) as store:
+        findings = Findings(store, TRACKS)
+        findings.replace("zone", span(0), [figure(0, 0.2, "zone")])
+        findings.replace("zone", moved, [replace(figure(0, 0.3, "zone"), span=moved)])
+        assert [(one.span, one.value) for one in findings.of("zone", 9)] == [(span(0), 0.3)]
+
+
+@pytest.mark.services
+def test_decisions_are_read_back_as_they_were_made_the_last_one_first(url: str) -> None:
+    first = Decision("a", NOON, "v1", "keep", ("All is well.", "Look at tempo."), "ada", span(0), {"windows": 3})
+    second = Decision("b", NOON + timedelta(hours=1), "v1", "retrain", ("Quality fell.",), "ada")
+    with Store(url, TRACKS) as store:
+        findings = Findings(store, TRACKS)
+        for decision in (first, second):
+            findings.add(decision)
+        assert findings.decisions() == [second, first]
+        assert findings.decisions(action="retrain") == [second]
+        assert findings.decision("a") == first
+        assert findings.decision("c") is None
+        with pytest.raises(StoreError):
+            findings.add(first)
