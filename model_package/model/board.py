@@ -1,4 +1,4 @@
-"""What the dashboard shows of one contract: plain values, read from the store and the registry. No page is known here."""
+"""What the dashboard shows of one contract: plain values, from the store and the registry. It knows no page."""
 
 from __future__ import annotations
 
