@@ -281,7 +281,7 @@ def test_who_sends_headers_too_slowly_is_let_go(nginx: Front) -> None:
 def test_too_many_large_requests_are_refused_and_small_ones_pass(nginx: Front, upstream: Upstream) -> None:
     large = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4000\r\n\r\n"
     with contextlib.ExitStack() as held:
-        for _ in range(32):
+        for _ in range(24):
             connection = held.enter_context(socket.create_connection(("127.0.0.1", nginx.port), timeout=30))
             connection.sendall(large)
         refused = nginx.ask("/", method="POST", body=b"x" * 4000)

@@ -84,6 +84,23 @@ def test_a_full_segment_is_followed_by_the_next_and_is_free_for_the_shipper(fold
     assert [group for _, group in kept(folder)] == said
 
 
+def test_each_segment_has_room_for_twice_as_much_as_the_one_before_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "FIRST_BYTES", SMALL)
+    spool = SpoolWriter(folder, segment_bytes=4 * SMALL)
+    rooms = [SMALL]
+    while len(rooms) < 4:
+        spool.commit(TRACKS, b"[1]" * 2000)
+        for helper in [thread for thread in threading.enumerate() if thread.name == "spool"]:
+            helper.join()  # until the next one's room has been written out
+        latest = segment.segments(folder)
+        if len(latest) > len(rooms):
+            rooms.append(segment.log_of(latest[-1]).stat().st_size // SMALL * SMALL)
+    assert rooms == [SMALL, 2 * SMALL, 4 * SMALL, 4 * SMALL]
+    spool.close()
+
+
 def test_a_group_larger_than_a_segment_is_kept_too(folder: Path) -> None:
     spool = SpoolWriter(folder, segment_bytes=SMALL)
     large = b"[" + b"1" * 3 * SMALL + b"]"

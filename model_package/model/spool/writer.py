@@ -35,7 +35,8 @@ log = logging.getLogger(__name__)
 SEGMENT_BYTES: Final = 64 * 1024 * 1024
 MOST_BYTES: Final = 4 * 1024 * 1024 * 1024
 
-# The first segment of a process is a small one, so that the process is up soon.
+# The first segment of a process is a small one, so that the process is up soon; each next one is twice as large: its
+# room is written out while the one before it is in use, and a much larger one would slow each of its commits.
 FIRST_BYTES: Final = 8 * 1024 * 1024
 # A shipper can delete a segment only when its writer has left it: even a quiet one is left after this long.
 SECONDS_OF_A_SEGMENT: Final = 3600.0
@@ -180,7 +181,8 @@ class SpoolWriter:
         if self._room < 0 or now >= self._leave_at or self._segment is None:
             self._move_on()
         elif self._helper is None and self._room < self._segment.room_bytes * 3 // 4:
-            self._helper = threading.Thread(target=self._prepare, name="spool", daemon=True)
+            size = min(2 * self._segment.room_bytes, self._segment_bytes)
+            self._helper = threading.Thread(target=self._prepare, args=(size,), name="spool", daemon=True)
             self._helper.start()
 
     def _look(self, now: float) -> None:
@@ -214,10 +216,10 @@ class SpoolWriter:
             self._left.append(self._segment)
             self._segment = None
 
-    def _prepare(self) -> None:
+    def _prepare(self, room_bytes: int) -> None:
         """In a thread of its own: the next segment, and an end to those that were left some time ago."""
         try:
-            self._spare = files.begin(self.folder, self._segment_bytes, hurry=self._hurry)
+            self._spare = files.begin(self.folder, room_bytes, hurry=self._hurry)
         except (OSError, sqlite3.Error) as error:
             log.warning("no spare segment", extra={"reason": bounded(error)})
         self._close_left(LEFT_OPEN)
