@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, AssetAlias, task
 from airflow.sdk.exceptions import AirflowFailException
+from notices import Failed, Recovered
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -175,6 +176,8 @@ def step(name: str, *, task_id: str | None = None) -> XComArg:
         retries=RETRIES,
         retry_delay=RETRY_DELAY,
         do_xcom_push=False,
+        on_failure_callback=[Failed()],
+        on_success_callback=[Recovered()],
     )
     def run_step(**context: Any) -> None:  # noqa: ANN401 - Airflow's context is a mapping of anything
         started = context["dag_run"]

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -395,3 +396,29 @@ def run_what_events_started(dag_id: str) -> DagRun:
         _run_task(ti=instance, task=task)  # in a transaction of its own: SQLite lets one write
     with create_session() as session:
         return session.scalars(latest).one()
+
+
+# ---------------------------------------------------------------------------------------------- notices
+
+
+@pytest.mark.usefixtures("database", "tree")
+def test_a_task_that_begins_to_fail_is_told_once_and_once_when_it_works_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    from model.testing.receiver import receiving
+
+    monday = datetime(2026, 3, 2, tzinfo=UTC)
+
+    def on_day(number: int) -> str | None:
+        finished = load(MONITORING).test(logical_date=monday + timedelta(days=number))
+        return next(task.state for task in finished.get_task_instances() if task.task_id == "measure")
+
+    with receiving() as receiver:
+        monkeypatch.setenv("MODEL_ALERT_WEBHOOK", receiver.url)
+        assert on_day(0) == "success"
+        monkeypatch.setenv("MODEL_MONITOR_SINCE", "2026-03-01")  # without the other end
+        assert [on_day(1), on_day(2)] == ["failed", "failed"]
+        monkeypatch.delenv("MODEL_MONITOR_SINCE")
+        assert [on_day(3), on_day(4)] == ["success", "success"]
+    assert receiver.events == [("begun", "task"), ("ended", "task")]
+    failed, works = receiver.came
+    assert failed["task"] == works["task"] == "3_monitoring.measure"
+    assert "MODEL_MONITOR_UNTIL" in failed["why"]

@@ -98,7 +98,7 @@ def _figure_row(one: Measured) -> dict[str, Any]:
 def _figure(row: sa.RowMapping) -> Measured:
     numbers: dict[str, Any] = {name: math.nan if row[name] is None else row[name] for name in NUMBERS}
     said: dict[str, Any] = {name: row[name] for name in ("version", "measure", "subject", "rows", "alarm", "why")}
-    return Measured(span=Span(_aware(row["since"]), _aware(row["until"])), **said, **numbers)
+    return Measured(span=Span(aware(row["since"]), aware(row["until"])), **said, **numbers)
 
 
 def _decision_row(one: Decision) -> dict[str, Any]:
@@ -119,12 +119,12 @@ def _decision(row: sa.RowMapping) -> Decision:
     (action,) = (known for known in get_args(Action) if known == row["action"])
     return Decision(
         identity=row["decision_id"],
-        at=_aware(row["decided_at"]),
+        at=aware(row["decided_at"]),
         version=row["version"],
         action=action,
         reasons=tuple(row["reasons"].split("\n")),
         who=row["who"],
-        span=None if row["since"] is None else Span(_aware(row["since"]), _aware(row["until"])),
+        span=None if row["since"] is None else Span(aware(row["since"]), aware(row["until"])),
         facts=json.loads(row["facts"]),
     )
 
@@ -138,5 +138,6 @@ def _utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
-def _aware(moment: datetime) -> datetime:
+def aware(moment: datetime) -> datetime:
+    """A moment as a database gave it back, in UTC: SQLite forgets the zone."""
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Promotion = Literal["when_better", "always", "never"]
@@ -98,6 +99,11 @@ class Settings(BaseSettings):
     monitor_origin: str = Field(
         "", max_length=200, description="Which predictions are measured: `online`, `batch`; empty: any"
     )
+    alert_webhook: SecretStr = Field(
+        SecretStr(""),
+        description="An http or https address that is told (POST, JSON) when something goes wrong and when it is over; "
+        "empty: none",
+    )
     retrain: Retraining = Field("when_needed", description="Whether `decide` may decide to retrain")
     retrain_after_windows: int = Field(
         3, ge=1, le=100, description="In how many windows in a row drift or a low estimate has to be seen"
@@ -115,3 +121,11 @@ class Settings(BaseSettings):
         le=YEAR_HOURS,
         description="Hours after a decision to retrain, or a newly trained bundle, in which no other one is made",
     )
+
+    @field_validator("alert_webhook")
+    @classmethod
+    def _is_an_address_of_the_web(cls, said: SecretStr) -> SecretStr:
+        address = urlsplit(said.get_secret_value())
+        if said.get_secret_value() and not (address.scheme in {"http", "https"} and address.hostname):
+            raise ValueError("it begins with https:// or http:// and names a host")
+        return said

@@ -1,4 +1,4 @@
-"""Contract -> the SQL tables of what monitoring found: figures by window and version, and decisions."""
+"""Contract -> the SQL tables of what monitoring found: figures by window and version, decisions, and incidents."""
 
 from __future__ import annotations
 
@@ -47,4 +47,23 @@ def decisions(contract: Contract, metadata: sa.MetaData) -> sa.Table:
         sa.Column("reasons", sa.Text, nullable=False),
         sa.Column("facts", sa.Text, nullable=False),
         sa.Column("who", sa.String(200), nullable=False),
+    )
+
+
+def incidents(contract: Contract, metadata: sa.MetaData) -> sa.Table:
+    """The table `incidents_<contract name>`: `ended_at` is NULL while one lasts.
+
+    told_begun_at, told_ended_at: when the webhook took the message; NULL until then, and where there is no webhook.
+    """
+    moments = ("ended_at", "told_begun_at", "told_ended_at")
+    return sa.Table(
+        identifier(f"incidents_{contract.name}"),
+        metadata,
+        sa.Column("incident_id", sa.String(64), primary_key=True),
+        sa.Column("version", sa.String(100), nullable=False),
+        sa.Column("kind", sa.String(20), nullable=False),
+        sa.Column("began_at", MOMENT, nullable=False, index=True),
+        sa.Column("why", sa.Text, nullable=False),
+        sa.Column("ended_why", sa.Text, nullable=True),
+        *(sa.Column(name, MOMENT, nullable=True, index=name == "ended_at") for name in moments),
     )

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Final
 
+from model.incident import KINDS, Kind
 from model.measured import Action, Measured, Span
 from model.steps.quality import HIGHER_IS_BETTER
 
@@ -63,7 +64,7 @@ def decide(history: Iterable[Measured], trainings: Trainings, now: datetime, pol
     history: figures of the champion, of any windows, in any order; windows that have not ended are not looked at.
     now: an aware moment, as all others are.
     """
-    windows = _counting(history, trainings, now, policy)
+    windows = _counting(history, trainings.decided, now, policy)
     spans = tuple(span for span, _ in windows)
     found = [*_quality(windows, policy), *_estimated(windows, policy), *_drift(windows, policy)]
     found += _age(trainings, now, policy)
@@ -76,12 +77,24 @@ def decide(history: Iterable[Measured], trainings: Trainings, now: datetime, pol
     return Verdict("retrain", (*found, *faults), spans)
 
 
+def evidence(history: Iterable[Measured], now: datetime, policy: Policy) -> dict[Kind, tuple[str, ...] | None]:
+    """What is wrong now, by kind, whatever has been decided about it: sentences, none, or None where nobody can say."""
+    windows = _counting(history, None, now, policy)
+    if not windows:
+        return dict.fromkeys(KINDS)
+    said: dict[Kind, tuple[str, ...] | None] = {
+        "estimate": tuple(_estimated(windows, policy)),
+        "drift": tuple(_drift(windows, policy)),
+        "data": tuple(_faults(windows)),
+    }
+    return said | {"quality": tuple(_quality(windows, policy)) if _judged(windows, policy) else None}
+
+
 Windows = Sequence[tuple[Span, list[Measured]]]
 
 
-def _counting(history: Iterable[Measured], trainings: Trainings, now: datetime, policy: Policy) -> Windows:
+def _counting(history: Iterable[Measured], after: datetime | None, now: datetime, policy: Policy) -> Windows:
     """The windows that have ended, since the last decision to retrain, with enough predictions; the latest one last."""
-    after = trainings.decided
     ended = [one for one in history if one.span.until <= now and (after is None or one.span.until > after)]
     ordered = sorted(ended, key=lambda one: (one.span.until, one.span.since))
     windows = [(span, list(figures)) for span, figures in groupby(ordered, key=lambda one: one.span)]
@@ -94,12 +107,16 @@ def _predictions(figures: Iterable[Measured]) -> int:
 
 def _quality(windows: Windows, policy: Policy) -> Iterator[str]:
     """Of the latest window whose truth has come: an earlier one's may have been said before it was complete."""
-    for span, figures in reversed(windows):
+    alarming = [one for one in _judged(windows, policy) if one.alarm]
+    yield from (f"Quality fell beyond its interval, {one.span}: {one.why}." for one in alarming[:MOST_NAMED])
+
+
+def _judged(windows: Windows, policy: Policy) -> list[Measured]:
+    for _, figures in reversed(windows):
         judged = [one for one in figures if one.measure in QUALITY and one.rows >= policy.least_rows]
         if judged:
-            alarming = [one for one in judged if one.alarm]
-            yield from (f"Quality fell beyond its interval, {span}: {one.why}." for one in alarming[:MOST_NAMED])
-            return
+            return judged
+    return []
 
 
 def _estimated(windows: Windows, policy: Policy) -> Iterator[str]:

@@ -16,9 +16,10 @@ from model.bundle import read_manifest
 from model.contract import Contract
 from model.errors import BundleError, ContractError, bounded
 from model.findings import Findings
+from model.incidents import Incidents
 from model.measured import Decision, Measured, Span
 from model.store import Store
-from model.tasks import truth
+from model.tasks import alerts, truth
 from model.tasks.job import Job, Summary
 from model.truth import Window
 
@@ -158,11 +159,14 @@ def decide(job: Job) -> Summary:
         findings = Findings(store, job.contract)
         decision = findings.decision(_identity(job)) or _decided(job, findings, version)
         is_open = _is_open(job, findings, decision)
+        lasting = alerts.look(
+            job, Incidents(store, job.contract), version, _history(job, findings, version), policy_of(job)
+        )
     for reason in decision.reasons:
         job.report(f"{decision.action}: {reason}")
     if decision.action == "retrain" and not is_open:
         job.report("this run decided so before, and the training has been made or its time is over")
-    summary = {"action": decision.action, "retrain": is_open, "version": version}
+    summary = {"action": decision.action, "retrain": is_open, "version": version, "incidents": lasting}
     return summary | {"reason": bounded(" ".join(decision.reasons), MOST_REASON)}
 
 
@@ -183,8 +187,7 @@ def _decided(job: Job, findings: Findings, version: str) -> Decision:
 
     now, policy = datetime.now(UTC), policy_of(job)
     trainings = _trainings(job, findings, version)
-    history = findings.of(version, max(policy.after_windows, job.settings.monitor_windows))
-    verdict = step.decide(history, trainings, now, policy)
+    verdict = step.decide(_history(job, findings, version), trainings, now, policy)
     decision = Decision(
         _identity(job),
         now,
@@ -197,6 +200,10 @@ def _decided(job: Job, findings: Findings, version: str) -> Decision:
     )
     findings.add(decision)
     return decision
+
+
+def _history(job: Job, findings: Findings, version: str) -> list[Measured]:
+    return findings.of(version, max(policy_of(job).after_windows, job.settings.monitor_windows))
 
 
 def policy_of(job: Job) -> Policy:
