@@ -10,12 +10,10 @@ With `MODEL_BATCH_ON_PROMOTION=true` a promotion starts a run: the asset event `
 
 from __future__ import annotations
 
-import os
-
 from airflow.sdk import Param, dag
-from bridge import CHAMPION, step
+from bridge import CHAMPION, is_on, step
 
-ON_PROMOTION = os.environ.get("MODEL_BATCH_ON_PROMOTION", "").lower() in {"1", "true", "yes", "on"}
+ON_PROMOTION = is_on("MODEL_BATCH_ON_PROMOTION")
 
 
 @dag(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -37,7 +38,18 @@ MOST_REASON = 500  # characters, as the audit keeps
 CHAMPION = Asset("champion")
 RETRAINING = Asset("retraining")  # its event says why, and starts a training
 PROMOTION = AssetAlias("promotion")  # resolves to CHAMPION, only when a run has promoted its bundle
-DECISION = AssetAlias("decision")  # resolves to RETRAINING, only when it was decided to train again
+PROPOSAL = Asset("retraining_proposal")  # the same, for a person who is asked first (DAG 4_retraining_approval)
+DECISION = AssetAlias("decision")  # resolves to RETRAINING or PROPOSAL, only when it was decided to train again
+APPROVAL = AssetAlias("approval")  # resolves to RETRAINING, when a person has said yes
+
+
+def is_on(name: str) -> bool:
+    """Whether a variable of the environment says yes: DAG files are read without the model package's settings."""
+    return os.environ.get(name, "").lower() in {"1", "true", "yes", "on"}
+
+
+# The DAG processor and the tasks have the same environment.
+ASKS_FIRST = is_on("MODEL_RETRAIN_ASK")
 
 # What a DAG's form calls it -> the field of model.settings.Settings.
 PARAMETERS = {
@@ -150,11 +162,11 @@ STEPS: Mapping[str, Step] = {
     "decide": Step(
         "the champion's figures, earlier decisions and trainings",
         "a decision with its reasons, in the store; and, when it is to train again, the asset event `retraining`, "
-        "which starts `1_training_pipeline`",
+        "which starts `1_training_pipeline` (or `retraining_proposal`, with MODEL_RETRAIN_ASK)",
         "a store that does not answer (which is tried again)",
         "decisions",
         inlets=(CHAMPION,),
-        news=News(DECISION, RETRAINING, "retrain"),
+        news=News(DECISION, PROPOSAL if ASKS_FIRST else RETRAINING, "retrain"),
     ),
 }
 
@@ -188,6 +200,21 @@ def step(name: str, *, task_id: str | None = None) -> XComArg:
         _tell(context["outlet_events"], described, summary)
 
     return run_step()
+
+
+def approved() -> XComArg:
+    """One Airflow task that passes a proposal on as the event RETRAINING: a person has said yes."""
+
+    @task(task_id="start", outlets=[APPROVAL], do_xcom_push=False)
+    def start(**context: Any) -> None:  # noqa: ANN401 - Airflow's context is a mapping of anything
+        answer = context["ti"].xcom_pull(task_ids="ask")
+        who = (answer.get("responded_by_user") or {}).get("name") or "a person"
+        proposed = context["triggering_asset_events"].get(PROPOSAL, ())
+        reason = str(proposed[-1].extra.get("reason", "")) if proposed else ""
+        said = _bounded(f"{reason} Approved by {who}.".strip(), MOST_REASON)
+        context["outlet_events"][APPROVAL].add(RETRAINING, extra={"reason": said})
+
+    return start()
 
 
 def _asked_by(events: Mapping[Asset, Sequence[Any]]) -> dict[str, str]:

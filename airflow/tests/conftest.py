@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import secrets
 import shutil
 import tempfile
 from pathlib import Path
@@ -14,6 +15,7 @@ atexit.register(shutil.rmtree, HOME, ignore_errors=True)
 
 os.environ.update(
     AIRFLOW_HOME=str(HOME),
+    AIRFLOW__API_AUTH__JWT_SECRET=secrets.token_hex(64),
     AIRFLOW__CORE__DAGS_FOLDER=str(AIRFLOW / "dags"),
     AIRFLOW__CORE__PLUGINS_FOLDER=str(AIRFLOW / "plugins"),
     AIRFLOW__CORE__LOAD_EXAMPLES="False",

@@ -28,6 +28,7 @@ pytestmark = [
 
 AIRFLOW = Path(__file__).resolve().parent.parent
 TRAINING, BATCH, MONITORING = "1_training_pipeline", "2_batch_prediction", "3_monitoring"
+APPROVAL = "4_retraining_approval"
 TASKS = {
     TRAINING: ["validate", "collect", "preprocess", "train"],
     BATCH: ["validate", "collect", "create_batch_data", "predict"],
@@ -373,29 +374,92 @@ def grow_old(registry: Registry) -> None:
 
 def run_what_events_started(dag_id: str) -> DagRun:
     """The one run that Airflow's scheduler makes of the waiting asset events, with all of its tasks run here."""
+    start_what_events_started(dag_id)
+    for task in load(dag_id).tasks:
+        run_task(dag_id, task.task_id)
+    return latest_run(dag_id)
+
+
+def start_what_events_started(dag_id: str) -> None:
+    """The one run that Airflow's scheduler makes of the waiting asset events, with none of its tasks run."""
     from airflow.jobs.job import Job
     from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
     from airflow.models.asset import AssetDagRunQueue
     from airflow.models.dag import DagModel
-    from airflow.models.dagrun import DagRun
-    from airflow.sdk.definitions.dag import _run_task
     from airflow.utils.session import create_session
     from sqlalchemy import select
 
-    latest = select(DagRun).where(DagRun.dag_id == dag_id).order_by(DagRun.id.desc()).limit(1)
     with create_session() as session:
         assert len(session.scalars(select(AssetDagRunQueue).where(AssetDagRunQueue.target_dag_id == dag_id)).all()) == 1
         scheduler = SchedulerJobRunner(Job())
         scheduler._create_dag_runs_asset_triggered(dag_models=[session.get(DagModel, dag_id)], session=session)
         session.flush()
-        session.scalars(latest).one().state = "running"
-    for task in load(dag_id).tasks:
-        with create_session() as session:
-            instance = session.scalars(latest).one().get_task_instance(task.task_id, session=session)
-            instance.try_number += 1
-        _run_task(ti=instance, task=task)  # in a transaction of its own: SQLite lets one write
-    with create_session() as session:
+        latest_run(dag_id, session).state = "running"
+
+
+def latest_run(dag_id: str, session: Any = None) -> DagRun:
+    """The DAG's latest run."""
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    latest = select(DagRun).where(DagRun.dag_id == dag_id).order_by(DagRun.id.desc()).limit(1)
+    if session is not None:
         return session.scalars(latest).one()
+    with create_session() as own:
+        return own.scalars(latest).one()
+
+
+def run_task(dag_id: str, task_id: str) -> None:
+    """Run one task of the latest run here, as far as it goes."""
+    from airflow.sdk.definitions.dag import _run_task
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        instance = latest_run(dag_id, session).get_task_instance(task_id, session=session)
+        instance.try_number += 1
+    _run_task(ti=instance, task=load(dag_id).get_task(task_id))  # in a transaction of its own: SQLite lets one write
+
+
+def answer(dag_id: str, task_id: str, chosen: str) -> dict[str, Any]:
+    """Answer as a person does on the page "Required Actions"; returns what they were asked."""
+    from airflow.api_fastapi.app import create_app
+    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+    from starlette.testclient import TestClient
+
+    app = create_app(apps="core")
+    token = app.state.auth_manager.generate_jwt(SimpleAuthManagerUser(username="ada", role="admin"))
+    path = f"/api/v2/dags/{dag_id}/dagRuns/{latest_run(dag_id).run_id}/taskInstances/{task_id}/-1/hitlDetails"
+    with TestClient(app, headers={"Authorization": f"Bearer {token}"}) as client:
+        asked = client.get(path)
+        assert asked.status_code == 200, asked.text
+        answered = client.patch(path, json={"chosen_options": [chosen], "params_input": {}})
+        assert answered.status_code == 200, answered.text
+    return dict(asked.json())
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize(("chosen", "start"), [("Approve", "success"), ("Reject", "skipped")])
+def test_a_person_who_is_asked_first_starts_the_training_by_a_yes_and_only_by_that(
+    registry: Registry, champion: str, monkeypatch: pytest.MonkeyPatch, chosen: str, start: str
+) -> None:
+    monkeypatch.setenv("MODEL_RETRAIN_ASK", "true")
+    monkeypatch.delitem(sys.modules, "bridge", raising=False)  # it reads the setting when it is imported
+    told = len(asset_events("retraining"))
+    grow_old(registry)
+    assert states(run(MONITORING))["decide"] == ("success", 1)
+    assert len(asset_events("retraining")) == told
+    start_what_events_started(APPROVAL)
+    run_task(APPROVAL, "ask")
+    assert states(latest_run(APPROVAL))["ask"][0] == "awaiting_input"
+    assert "days old" in answer(APPROVAL, "ask", chosen)["body"]
+    run_task(APPROVAL, "ask")
+    if chosen == "Approve":
+        run_task(APPROVAL, "start")
+    assert states(latest_run(APPROVAL))["start"][0] == start
+    events = asset_events("retraining")[told:]
+    assert [event["reason"].endswith("Approved by ada.") for event in events] == [True] * (chosen == "Approve")
+    assert champion == registry.champion()
 
 
 # ---------------------------------------------------------------------------------------------- notices

@@ -105,6 +105,10 @@ class Settings(BaseSettings):
         "empty: none",
     )
     retrain: Retraining = Field("when_needed", description="Whether `decide` may decide to retrain")
+    retrain_ask: bool = Field(
+        default=False,
+        description="Whether a person is asked first, by `4_retraining_approval`; read when Airflow reads the DAGs",
+    )
     retrain_after_windows: int = Field(
         3, ge=1, le=100, description="In how many windows in a row drift or a low estimate has to be seen"
     )
