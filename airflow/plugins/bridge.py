@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, AssetAlias, task
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from notices import Failed, Recovered
 
 if TYPE_CHECKING:
@@ -196,6 +196,8 @@ def step(name: str, *, task_id: str | None = None) -> XComArg:
         by_event = _asked_by(context["triggering_asset_events"])
         given = {"who": started.triggering_user_name, "run": started.run_id}
         settings = _settings(context["params"], given | by_event)
+        if started.run_type == "scheduled":
+            _skip_when_idle(name, settings)
         summary = _run(name, settings)
         _tell(context["outlet_events"], described, summary)
 
@@ -258,6 +260,14 @@ def _run(name: str, settings: Settings) -> Mapping[str, JsonValue]:
         if error.retryable:
             raise
         raise AirflowFailException(_bounded(str(error))) from None
+
+
+def _skip_when_idle(name: str, settings: Settings) -> None:
+    from model import tasks  # noqa: PLC0415 - inside the task only
+
+    reason = tasks.idle(name, settings)
+    if reason:
+        raise AirflowSkipException(_bounded(reason))
 
 
 def _tell(events: Any, described: Step, summary: Mapping[str, JsonValue]) -> None:  # noqa: ANN401 - Airflow's accessors

@@ -179,6 +179,11 @@ def test_monitoring_runs_by_the_clock_a_training_by_a_decision_and_a_batch_by_a_
     monkeypatch.setenv("MODEL_BATCH_ON_PROMOTION", "true")
     monkeypatch.setenv("MODEL_MONITOR_SCHEDULE", "30 4 * * *")
     assert started_by(BATCH) == [bridge.CHAMPION]
+    monkeypatch.setenv("MODEL_BATCH_SCHEDULE", "*/5 * * * *")
+    assert started_by(BATCH) == [bridge.CHAMPION]
+    assert load(BATCH).timetable.can_be_scheduled
+    monkeypatch.setenv("MODEL_BATCH_ON_PROMOTION", "false")
+    assert load(BATCH).timetable.expression == "*/5 * * * *"
     assert load(MONITORING).timetable.expression == "30 4 * * *"
 
 
@@ -301,6 +306,46 @@ def test_a_batch_is_stored_once_however_often_it_is_predicted(tree: Path, champi
         assert states(again) == states(finished)
         assert store.count() == stored == 200
     assert len(list((tree / "data" / "batch_predictions" / "reggaeton").glob("*.csv"))) == 1
+
+
+@pytest.mark.usefixtures("database")
+def test_by_the_clock_only_new_files_and_new_champions_are_predicted(
+    tree: Path, registry: Registry, champion: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODEL_BATCH_SCHEDULE", "*/5 * * * *")
+    batch = tree / "data" / "batch"
+    (waiting,) = batch.glob("*.csv")
+    content = waiting.read_text()
+
+    run(BATCH)  # by hand, which the clock finds done
+    assert run_by_the_clock(BATCH) == ["skipped"]
+    waiting.unlink()
+    assert run_by_the_clock(BATCH) == ["skipped"]
+    (batch / "new.csv").write_text(content)
+    assert run_by_the_clock(BATCH) == ["success"] * 4
+    assert run_by_the_clock(BATCH) == ["skipped"]
+    newer = registry.root / "20990101T000000Z-00000000"
+    shutil.copytree(registry.root / champion, newer)
+    registry.champion_file.write_text(newer.name)
+    assert run_by_the_clock(BATCH)[0] == "success"
+
+
+def run_by_the_clock(dag_id: str) -> list[str | None]:
+    """The latest run once more, as if the scheduler had made it; its tasks' states up to the first not to run."""
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        latest = latest_run(dag_id, session)
+        latest.run_type, latest.state = "scheduled", "running"
+        for instance in latest.get_task_instances(session=session):
+            instance.state = None
+    ended: list[str | None] = []
+    for task in TASKS[dag_id]:
+        run_task(dag_id, task)
+        ended.append(states(latest_run(dag_id))[task][0])
+        if ended[-1] != "success":
+            break
+    return ended
 
 
 @pytest.mark.usefixtures("database")

@@ -93,6 +93,11 @@ class Assets:
         return self._own("feature_store", "batch.parquet")
 
     @property
+    def batch_predicted(self) -> Path:
+        """Which batch files the last prediction was made of, and by which version."""
+        return self._own("interm", "batch_predicted.json")
+
+    @property
     def batch_predictions_dir(self) -> Path:
         """Predictions, a Parquet and a CSV file for each batch and version."""
         return self.data_dir / "batch_predictions" / self.contract_name

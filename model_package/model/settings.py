@@ -78,6 +78,11 @@ class Settings(BaseSettings):
         max_length=500,
         description="Which run of a scheduler this is: tried again, the same run decides once; empty: none",
     )
+    batch_schedule: str = Field(
+        "",
+        description="When `2_batch_prediction` runs by the clock: a cron expression or preset; then it predicts only "
+        "what is new. Empty: never; read when Airflow reads the DAG",
+    )
     batch_on_promotion: bool = Field(
         default=False, description="Whether a promotion starts `2_batch_prediction`; read when Airflow reads the DAG"
     )

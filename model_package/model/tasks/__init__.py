@@ -14,7 +14,7 @@ from model.settings import Settings
 from model.tasks import batch, files, monitoring, prune, replay, ship, training, truth
 from model.tasks.job import Job, Report, Summary
 
-__all__ = ["STEPS", "TASKS", "UPKEEP", "Job", "Report", "Summary", "run"]
+__all__ = ["IDLE", "STEPS", "TASKS", "UPKEEP", "Job", "Report", "Summary", "idle", "run"]
 
 TASKS: dict[str, Callable[[Job], Summary]] = {
     "validate": files.validate,
@@ -37,6 +37,15 @@ UPKEEP: dict[str, Callable[[Job], Summary]] = {
     "prune": prune.prune,
     "replay": replay.replay,
 }
+
+
+# Verbs that a run by the clock may leave out, with all that follows: each says why, or nothing.
+IDLE: dict[str, Callable[[Job], str]] = {"validate_batch": batch.idle}
+
+
+def idle(step: str, settings: Settings) -> str:
+    """Why a run that nobody asked for, but the clock, has nothing to do at this verb; empty when it has."""
+    return IDLE[step](Job(settings, print)) if step in IDLE else ""
 
 
 def run(step: str, settings: Settings, report: Report = print) -> Summary:

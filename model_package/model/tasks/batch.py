@@ -52,7 +52,22 @@ def predict(job: Job) -> Summary:
         added = store.add(_records(job.contract, assets.read_table(path, "predict")))
         stored = store.count()
     job.report(f"wrote {path} and its .csv; {added} new rows in the store, {stored} in all")
+    files = assets.read_json(job.assets.batch_validation, "validate --batch")["files"]
+    assets.write_json(job.assets.batch_predicted, {"version": served.version, "files": files})
     return {"rows": len(features), "added": added, "version": served.version, "path": str(path)}
+
+
+def idle(job: Job) -> str:
+    """Why a run by the clock has nothing to predict; empty when it has. Files count by their content."""
+    found = sorted(path for path in job.assets.batch_dir.glob(job.settings.batch_files) if path.is_file())
+    if not found:
+        return f"no {job.settings.batch_files} waits in {job.assets.batch_dir}"
+    version = job.settings.batch_version or job.registry.champion_or_none()
+    said = {"version": version, "files": {path.name: assets.digest(path) for path in found}}
+    known = job.assets.batch_predicted
+    if known.exists() and json.loads(known.read_bytes()) == said:
+        return f"the files in {job.assets.batch_dir} are those that {version} predicted last"
+    return ""
 
 
 def _predictions(job: Job, served: Bundle, collected: pd.DataFrame, features: pd.DataFrame) -> dict[str, list[Any]]:
