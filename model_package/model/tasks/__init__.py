@@ -12,9 +12,9 @@ from collections.abc import Callable
 
 from model.settings import Settings
 from model.tasks import batch, files, monitoring, prune, replay, ship, training, truth
-from model.tasks.job import Job, Report, Summary
+from model.tasks.job import Clock, Job, Report, Summary, now
 
-__all__ = ["STEPS", "TASKS", "UPKEEP", "Job", "Report", "Summary", "run"]
+__all__ = ["STEPS", "TASKS", "UPKEEP", "Clock", "Job", "Report", "Summary", "run"]
 
 TASKS: dict[str, Callable[[Job], Summary]] = {
     "validate": files.validate,
@@ -39,6 +39,6 @@ UPKEEP: dict[str, Callable[[Job], Summary]] = {
 }
 
 
-def run(step: str, settings: Settings, report: Report = print) -> Summary:
+def run(step: str, settings: Settings, report: Report = print, clock: Clock = now) -> Summary:
     """Run one verb; returns a small summary. Raises a ModelError, or KeyError for an unknown verb."""
-    return (TASKS | UPKEEP)[step](Job(settings, report))
+    return (TASKS | UPKEEP)[step](Job(settings, report, clock))
