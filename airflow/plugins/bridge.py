@@ -102,9 +102,9 @@ STEPS: Mapping[str, Step] = {
         "validation_report",
     ),
     "collect": Step(
-        "the raw files in `raw/`",
+        "the raw files in `raw/`, and stored predictions whose truth has come",
         "one table of all rows, keyed and labelled, in `interm/`",
-        "raw files that break the contract",
+        "raw files that break the contract, or a store that does not answer (which is tried again)",
         "collected_rows",
     ),
     "preprocess": Step(

@@ -6,6 +6,7 @@ Importing this package costs pydantic and nothing heavier.
 from model.contract import Category, Contract, Integer, Key, Label, Number, Source, Split, Target, Timestamp
 from model.errors import ModelError
 from model.monitoring import Monitoring, Threshold
+from model.retraining import Retraining, Slice
 
 __all__ = [
     "Category",
@@ -16,6 +17,8 @@ __all__ = [
     "ModelError",
     "Monitoring",
     "Number",
+    "Retraining",
+    "Slice",
     "Source",
     "Split",
     "Target",

@@ -63,6 +63,11 @@ class Assets:
         return self._own("interm", "dropped.parquet")
 
     @property
+    def arrivals(self) -> Path:
+        """Which of the collected rows were predictions, and when they were made; no file when none was."""
+        return self._own("interm", "arrivals.parquet")
+
+    @property
     def train(self) -> Path:
         """The training part."""
         return self._own("preprocessed", "train.parquet")

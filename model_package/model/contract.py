@@ -35,6 +35,7 @@ from model.columns import (
 )
 from model.errors import ContractError, bounded
 from model.monitoring import Monitoring
+from model.retraining import Retraining, Slice
 
 __all__ = [
     "LARGEST_EXACT_INTEGER",
@@ -46,6 +47,8 @@ __all__ = [
     "Label",
     "Monitoring",
     "Number",
+    "Retraining",
+    "Slice",
     "Source",
     "Split",
     "Target",
@@ -225,6 +228,7 @@ class Contract:
     split: Split = field(default_factory=Split)
     description: str = ""
     monitoring: Monitoring = field(default_factory=Monitoring, kw_only=True)
+    retraining: Retraining = field(default_factory=Retraining, kw_only=True)
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:
@@ -242,9 +246,17 @@ class Contract:
         if strange:
             msg = f"monitoring speaks of {', '.join(strange)}, which is no column of the contract"
             raise ValueError(msg)
+        for one in self.retraining.slices:
+            self._check_slice(one)
         for source in self.sources:
             self._check_source(source)
         return self
+
+    def _check_slice(self, one: Slice) -> None:
+        categories = {column.name for column in self.columns if isinstance(column, Category)}
+        if one.column is not None and one.column not in categories:
+            msg = f"retraining: the slice {one.column!r} is not a Category of the contract"
+            raise ValueError(msg)
 
     def _check_split(self, name: str) -> None:
         by_key = self.split.by == "group" and name == self.key.name
@@ -300,12 +312,14 @@ class Contract:
     def to_json(self) -> str:
         """Canonical JSON: sorted keys, no white space.
 
-        What is said of monitoring stands in it only when it is not the default: contracts of before there was such a
-        word keep their fingerprint.
+        What is said of monitoring or retraining stands in it only when it is not the default: contracts of before
+        there were such words keep their fingerprint.
         """
         plain = _ADAPTER.dump_python(self, mode="json")
         if self.monitoring == Monitoring():
             del plain["monitoring"]
+        if self.retraining == Retraining():
+            del plain["retraining"]
         return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
     @staticmethod

@@ -23,7 +23,7 @@ from model import bundle
 from model.errors import BundleError, BundleNotFound, bounded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from model.bundle import Bundle
     from model.signature import PublicKeys
@@ -32,12 +32,24 @@ if TYPE_CHECKING:
 MOST_NAME_CHARACTERS = 200  # read of the champion file
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 class Registry:
     """The bundles of one contract; with `verify_key`, only those are loaded that one of its keys has signed."""
 
-    def __init__(self, artifacts_dir: Path, contract_name: str, *, verify_key: PublicKeys | None = None) -> None:
-        """Nothing is read or made yet."""
+    def __init__(
+        self,
+        artifacts_dir: Path,
+        contract_name: str,
+        *,
+        verify_key: PublicKeys | None = None,
+        clock: Callable[[], datetime] = _now,
+    ) -> None:
+        """Nothing is read or made yet. clock: dates the audit."""
         self._verify_key = verify_key
+        self._clock = clock
         self.root = artifacts_dir / contract_name
         self.champion_file = self.root / "champion"
         self.history_file = self.root / "history.jsonl"
@@ -123,7 +135,7 @@ class Registry:
             "version": version,
             "before": before,
             "who": bounded(who) or getpass.getuser(),
-            "when": _now(),
+            "when": self._time(),
             "why": bounded(why, 500),
         }
         self._append(entry)
@@ -133,7 +145,10 @@ class Registry:
         history = self.history()
         last = history[-1] if history else None
         if last and last["event"] != "interrupted" and last["version"] != champion:
-            self._append({**last, "event": "interrupted", "why": f"died during {last['event']}", "when": _now()})
+            self._append({**last, "event": "interrupted", "why": f"died during {last['event']}", "when": self._time()})
+
+    def _time(self) -> str:
+        return self._clock().isoformat(timespec="milliseconds")
 
     def _append(self, entry: dict[str, Any]) -> None:
         # A leading line break closes whatever half line a killed writer left.
@@ -160,10 +175,6 @@ def _champions(completed: list[dict[str, Any]]) -> list[str]:
         elif stood:
             stood.pop()
     return stood
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def _read_entry(line: str) -> dict[str, Any] | None:

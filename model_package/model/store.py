@@ -100,7 +100,13 @@ class Store:
 
     def joined(self, window: Window = EVERYTHING) -> Iterator[JoinedRows]:
         """The predictions of a window with what proved true, some ten thousand at a time, in no order."""
-        query = joins.joined(self._table, self._truths, window)
+        yield from self._joined(joins.joined(self._table, self._truths, window))
+
+    def known(self, window: Window, most: int) -> Iterator[JoinedRows]:
+        """The latest `most` predictions of a window whose truth is known, the latest one first."""
+        yield from self._joined(joins.known(self._table, self._truths, window, most))
+
+    def _joined(self, query: sa.Select[Any]) -> Iterator[JoinedRows]:
         with self._translated(), self._engine.connect() as connection:
             found = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(query)
             for rows in found.partitions():

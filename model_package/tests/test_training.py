@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 
 import joblib
 import numpy as np
@@ -18,6 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from model import Contract, Number, Target
 from model.contracts import find
 from model.decision import decide
+from model.derived.encoding import Floats
 from model.derived.frame import encode_frame
 from model.errors import CannotCompile, TrainingError
 from model.scoring import Scorer
@@ -195,12 +197,13 @@ def test_an_estimator_that_cannot_be_fitted_is_refused_by_name() -> None:
 
 def test_a_challenger_must_win_in_95_of_100_paired_resamples() -> None:
     from model.steps.evaluation import Answers
+    from model.steps.gate import Champion
 
     tracks = find("reggaeton").contract
     pipeline = unfitted_pipeline(tracks, ExtraTreesClassifier(20, min_samples_leaf=3, random_state=0))
 
-    def against(champion: object) -> training.Trained:
-        return training.train(tracks, pipeline, parts_of(tracks), QUICK_PLAN, champion, lambda _: None)  # type: ignore[arg-type]
+    def against(answers: Callable[[Floats], Answers]) -> training.Trained:
+        return training.train(tracks, pipeline, parts_of(tracks), QUICK_PLAN, Champion(answers), lambda _: None)
 
     hopeless = against(lambda rows: Answers(np.full((len(rows), 2), 0.5), 0.5))
     assert hopeless.is_better

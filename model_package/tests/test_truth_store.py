@@ -96,6 +96,16 @@ def test_predictions_come_back_with_their_truth_and_typed_inputs(contract: Contr
         pd.testing.assert_series_equal(inputs[column.name].reset_index(drop=True), sent, check_names=False)
 
 
+def test_the_latest_predictions_with_truth_are_found_the_latest_one_first(url: str) -> None:
+    with Store(url, TRACKS) as opened:
+        opened.add(predicted(TRACKS, 9))
+        opened.add_truths(said(f"k{place}", 1) for place in range(1, 9, 2))
+        [found] = opened.known(Window(), 3)
+        [earlier] = opened.known(Window(until=NOON + timedelta(minutes=5)), 3)
+    assert list(found.frame["prediction_id"]) == ["p7", "p5", "p3"]
+    assert list(earlier.frame["prediction_id"]) == ["p3", "p1"]
+
+
 def test_the_latest_value_wins_in_whatever_order_they_arrive(url: str) -> None:
     orders = list(itertools.permutations([(1, 1, 1), (0, 2, 2), (1, 3, 3), (0, 3, 2)]))
     with Store(url, TRACKS) as opened:

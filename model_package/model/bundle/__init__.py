@@ -20,12 +20,13 @@ loads never unpickles: a pipeline that serves does so in a process of its own (m
 
 from model.bundle.durable import flush_folder, replace_file, write_durably
 from model.bundle.loading import Bundle, check_selftest, load, read_manifest
-from model.bundle.manifest import Facts, Manifest, ServedBy
+from model.bundle.manifest import Facts, Learned, Manifest, ServedBy
 from model.bundle.writing import find_content, sign_folder, write
 
 __all__ = [
     "Bundle",
     "Facts",
+    "Learned",
     "Manifest",
     "ServedBy",
     "check_selftest",

@@ -25,6 +25,20 @@ _SEAL = re.compile(rb'"seal": ?"([0-9a-f]{64})"')
 _OPEN_SEAL = "0" * 64
 
 
+class Learned(BaseModel):
+    """Rows to learn from and to judge by that were predictions whose truth came.
+
+    files, truth: how many of all rows come from where. since, until: when the predictions were made.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    files: int
+    truth: int
+    since: datetime
+    until: datetime
+
+
 class Facts(BaseModel):
     """Where a model comes from.
 
@@ -33,6 +47,7 @@ class Facts(BaseModel):
     served_by, not_compiled: what answers, and if that is the pipeline itself, why it has no compiled form.
     parent, comparison: the champion of that time, and how this model did against it on the same hold-out. These
     two are not part of the content hash: the same data, code and seed give the same content whoever serves.
+    learned: what came from predictions; None when all rows come from files. `data` vouches for the rows themselves.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -46,6 +61,8 @@ class Facts(BaseModel):
     not_compiled: Annotated[str, Field(max_length=MOST_REASON)] | None = None
     parent: str | None = None
     comparison: dict[str, float | str] | None = None
+    # Where there is nothing to say it does not stand there: who does not know the word reads such a manifest too.
+    learned: Annotated[Learned | None, Field(exclude_if=lambda value: value is None)] = None
 
 
 class Manifest(BaseModel):
@@ -70,7 +87,7 @@ class Manifest(BaseModel):
 
 def content_hash(files: dict[str, str], facts: Facts) -> str:
     """sha256 over what a bundle holds: the hashes of its files and its facts, whenever and beside whom it was made."""
-    said = facts.model_dump(mode="json", exclude={"parent", "comparison"})
+    said = facts.model_dump(mode="json", exclude={"parent", "comparison", "learned"})
     if facts.served_by == "compiled":  # as in bundles of before there was another way
         del said["served_by"], said["not_compiled"]
     return hashlib.sha256(json.dumps({"files": files, "facts": said}, sort_keys=True).encode()).hexdigest()

@@ -24,11 +24,20 @@ _WRITING = ".writing-"
 _SECONDS_UNTIL_ABANDONED = 3600
 
 
-def write(root: Path, parts: dict[str, bytes], contract: Contract, facts: Facts, *, sign: Sign | None = None) -> str:
+def write(
+    root: Path,
+    parts: dict[str, bytes],
+    contract: Contract,
+    facts: Facts,
+    *,
+    sign: Sign | None = None,
+    created: datetime | None = None,
+) -> str:
     """Write a bundle below `root` (artifacts/<contract name>) and return its version.
 
     The same content is never written twice: the version that already holds it is returned, signed if it was not.
     sign: gives the signature of the manifest's bytes (`model.signature.signer`).
+    created: the moment that it is dated with; now when not said.
     """
     _check_sizes(parts)
     files = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(parts.items())}
@@ -38,7 +47,7 @@ def write(root: Path, parts: dict[str, bytes], contract: Contract, facts: Facts,
         if sign:
             sign_folder(root / known, sign)
         return known
-    created = datetime.now(UTC)
+    created = created or datetime.now(UTC)
     version = f"{created:%Y%m%dT%H%M%SZ}-{content[:8]}"
     manifest = Manifest(
         contract=contract.name,

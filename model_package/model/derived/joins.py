@@ -40,6 +40,13 @@ def joined(predictions: sa.Table, truths: sa.Table, window: Window) -> sa.Select
     return sa.select(*columns).select_from(every).where(*inside(predictions, window))
 
 
+def known(predictions: sa.Table, truths: sa.Table, window: Window, most: int) -> sa.Select[Any]:
+    """The same for the latest `most` predictions of the window whose truth is known, the latest one first."""
+    query = joined(predictions, truths, window)
+    latest = (predictions.c.created_at.desc(), predictions.c.prediction_id)
+    return query.where(query.selected_columns["truth"].is_not(None)).order_by(*latest).limit(most)
+
+
 def counts(predictions: sa.Table, truths: sa.Table, window: Window) -> sa.Select[Any]:
     """By version and origin: how many predictions the window has, and of how many the truth is known."""
     known = sa.or_(*(_said(predictions, truths, by) for by in ("prediction_id", "key")))

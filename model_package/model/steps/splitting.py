@@ -14,6 +14,8 @@ from model.errors import DataError, Failure
 from model.steps.likeness import groups, rows_are_distinctive
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from numpy.typing import NDArray
 
     from model.contract import Contract
@@ -21,17 +23,24 @@ if TYPE_CHECKING:
 QUANTILES = 10
 
 
-def split(contract: Contract, frame: pd.DataFrame, *, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+def split(
+    contract: Contract, frame: pd.DataFrame, *, seed: int, arrived: Collection[str] = ()
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """(train, hold-out) of a collected, labelled frame, as `contract.split` says; each in the frame's order.
 
     Rows with equal features never stand on both sides (Kapoor and Narayanan 2023, leakage L1.4). By time, the earlier
     ones are left out of the training part, because moving the later ones would train on what comes after.
+
+    arrived: keys of rows that came after the others, in order. What comes after them changes the side of none, so that
+    no model was ever trained on what judges the next one. By time the order of the rows takes care of that.
 
     Raises:
         DataError: the rows cannot be divided so, or a side would lack a label.
     """
     if contract.split.by == "time":
         train, held = _by_time(contract, frame)
+    elif len(arrived):
+        train, held = _by_arrival(contract, frame, seed, arrived)
     else:
         held = _by_units(contract, frame, seed)
         train = ~held
@@ -65,11 +74,7 @@ def _how_many(sizes: NDArray[np.intp], share: float) -> int:
 
 def units(contract: Contract, frame: pd.DataFrame) -> NDArray[np.intp]:
     """Numbers rows so that those with equal features, or of one group, have one number."""
-    ties = []
-    if rows_are_distinctive(contract):
-        ties.append(groups(frame, contract.feature_names))
-    if contract.split.by == "group" and contract.split.column is not None:
-        ties.append(_group(frame[contract.split.column]))
+    ties = _ties(contract, frame)
     rows = np.arange(len(frame))
     # A graph of rows and ties: each row hangs on its ties, and what is connected is one unit.
     knots = [len(frame) * (1 + index) + tie for index, tie in enumerate(ties)]
@@ -78,6 +83,13 @@ def units(contract: Contract, frame: pd.DataFrame) -> NDArray[np.intp]:
     graph = coo_array((np.ones(len(ends[0]), np.int8), ends), shape=(count, count))
     _, labels = connected_components(graph, directed=False)
     return np.asarray(pd.factorize(labels[: len(frame)])[0], np.intp)
+
+
+def _ties(contract: Contract, frame: pd.DataFrame) -> list[NDArray[np.intp]]:
+    """What keeps rows together, each as a number per row: equal features, where these are no coincidence; a group."""
+    alike = [groups(frame, contract.feature_names)] if rows_are_distinctive(contract) else []
+    by_group = contract.split.by == "group" and contract.split.column is not None
+    return [*alike, *([_group(frame[contract.split.column])] if by_group else [])]
 
 
 def _group(values: pd.Series[Any]) -> NDArray[np.intp]:
@@ -107,6 +119,54 @@ def _draw(keys: pd.Series[Any], unit: NDArray[np.intp], seed: int) -> NDArray[np
 
 def _hash(key: str, seed: int) -> int:
     return int.from_bytes(hashlib.blake2b(f"{seed}:{key}".encode(), digest_size=8).digest())
+
+
+# ---------------------------------------------------------------------------------------- by arrival
+
+
+def _by_arrival(
+    contract: Contract, frame: pd.DataFrame, seed: int, arrived: Collection[str]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """The first rows are drawn as if they were alone; each later one in turn is bound by those before it."""
+    later = frame[contract.key.name].isin(arrived).to_numpy(np.bool_)
+    held = np.zeros(len(frame), np.bool_)
+    if not later.all():
+        held[~later] = _by_units(contract, frame[~later].reset_index(drop=True), seed)
+    train = ~held & ~later
+    ties = [list(map(int, row)) for row in zip(*_ties(contract, frame), strict=True)] or [[]] * len(frame)
+    _place(ties, later, _sides(contract, frame, seed), train, held)
+    return train, held
+
+
+def _place(
+    ties: list[list[int]],
+    later: NDArray[np.bool_],
+    drawn: NDArray[np.bool_],
+    train: NDArray[np.bool_],
+    held: NDArray[np.bool_],
+) -> None:
+    """Put each later row, in order, on the side of what it is tied to; on that which it has drawn, if to nothing.
+
+    What is tied to both sides stands on neither.
+    """
+    sides: dict[tuple[int, int], bool] = {}
+    for at in (*np.flatnonzero(~later), *np.flatnonzero(later)):
+        places = list(enumerate(ties[at]))
+        if later[at]:
+            bound = {sides[place] for place in places if place in sides} or {bool(drawn[at])}
+            held[at], train[at] = bound == {True}, bound == {False}
+        if held[at] or train[at]:
+            sides |= dict.fromkeys(places, bool(held[at]))
+
+
+def _sides(contract: Contract, frame: pd.DataFrame, seed: int) -> NDArray[np.bool_]:
+    """Whether each row, were it alone, would be held out: by the hash of its group or its key."""
+    names = frame[contract.key.name]
+    if contract.split.by == "group" and contract.split.column is not None:
+        group = frame[contract.split.column]
+        names = names.where(group.isna(), "group:" + group.astype("str"))
+    bound = int(contract.split.share * 2**64)
+    return np.fromiter((_hash(name, seed) < bound for name in names), np.bool_, len(names))
 
 
 # ------------------------------------------------------------------------------------------- by time

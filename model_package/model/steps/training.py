@@ -5,26 +5,24 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import joblib
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from model.compiled import adversarial_rows, compile_pipeline, prove_equal
-from model.contract import Contract, Task
+from model.contract import Contract
 from model.decision import Predictions, decide
 from model.derived.encoding import Floats
 from model.derived.frame import encode_frame, target_codes
 from model.errors import CannotCompile, bounded
 from model.pipeline_worker import answer
 from model.scoring import Scorer
-from model.steps import evaluation
+from model.steps import evaluation, gate
 from model.steps.card import card
 from model.steps.folds import Folds, Plan, Report, choose_threshold, cross_validate, summarize_folds
 from model.steps.pictures import pictures
@@ -34,7 +32,6 @@ from model.steps.profile import remember
 SELFTEST_ROWS = 32
 PROOF_ROWS = 20_000
 ONE_THREAD_CELLS = 2_000_000
-PROMOTE_CONFIDENCE = 0.95
 MOST_REASON = 300
 
 
@@ -42,20 +39,20 @@ MOST_REASON = 300
 class Trained:
     """What training gives: the bundle's files, the threshold, the figures, and whether it beats the champion.
 
-    comparison: `evaluation.gain` over the champion on the same hold-out; None when there is no champion.
+    comparison: `gate.judge` against the champion on the same hold-out; None when there is no champion.
     not_compiled: why there is no compiled form, so that the pipeline itself has to serve; None when there is one.
     """
 
     parts: dict[str, bytes]
     threshold: float | None
     metrics: dict[str, Any]
-    comparison: dict[str, float | str] | None
+    comparison: gate.Comparison | None
     not_compiled: str | None
 
     @property
     def is_better(self) -> bool:
-        """First, or better than the champion in at least 95 % of paired resamples of the hold-out."""
-        return self.comparison is None or float(self.comparison["confidence"]) >= PROMOTE_CONFIDENCE
+        """First, or better than the champion as `gate.is_better` says."""
+        return self.comparison is None or gate.is_better(self.comparison)
 
 
 def train(
@@ -63,7 +60,7 @@ def train(
     pipeline: Pipeline,
     parts: tuple[pd.DataFrame, pd.DataFrame],
     plan: Plan,
-    champion: Callable[[Floats], evaluation.Answers] | None,
+    champion: gate.Champion | None,
     report: Report,
     *,
     require_compiled: bool = False,
@@ -74,7 +71,7 @@ def train(
     up would change the last bits, and so the content hash, from machine to machine.
 
     parts: the typed training and hold-out frames.
-    champion: answers encoded rows as the serving model does; None when there is none.
+    champion: the model that serves; None when there is none.
     require_compiled: refuse what has no exact compiled form, instead of leaving it to be served by the pipeline.
 
     Raises:
@@ -90,7 +87,7 @@ def _train(
     pipeline: Pipeline,
     parts: tuple[pd.DataFrame, pd.DataFrame],
     plan: Plan,
-    champion: Callable[[Floats], evaluation.Answers] | None,
+    champion: gate.Champion | None,
     report: Report,
     *,
     require_compiled: bool,
@@ -119,14 +116,8 @@ def _train(
         **pictures(contract, truth, ours, folds.output),
     }
     files["card.md"] = card(contract, metrics, not_compiled).encode()
-    comparison = champion and _gain(task, truth, ours, champion(rows), plan)
+    comparison = gate.judge(contract, holdout, rows, ours, champion, plan) if champion else None
     return Trained(files, threshold, metrics, comparison, not_compiled)
-
-
-def _gain(
-    task: Task, truth: NDArray[Any], ours: evaluation.Answers, theirs: evaluation.Answers, plan: Plan
-) -> dict[str, float | str]:
-    return evaluation.gain(task, truth, ours, theirs, samples=plan.bootstrap_samples, seed=plan.seed)
 
 
 def _compile(

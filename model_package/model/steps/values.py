@@ -25,7 +25,7 @@ def broken_values(contract: Contract, rows: Rows, checked: NDArray[np.bool_], *,
     """The values of the `checked` rows that the schema refuses: one failure per column, file and kind."""
     if not checked.any():
         return
-    cases = _failure_cases(contract, rows.frame[checked], labelled=labelled)
+    cases = failure_cases(contract, rows.frame[checked], labelled=labelled)
     for case in cases[cases["index"].isna()].itertuples():
         # A check of a whole column has no rows to name; typing should have made it pass.
         yield Failure("schema", f"{bounded(case.check)}: {bounded(case.failure_case)}", f"column {case.column}")
@@ -41,7 +41,7 @@ def broken_values(contract: Contract, rows: Rows, checked: NDArray[np.bool_], *,
         yield from _cell_failures(rows, column.name, at[~null], "range", says)
 
 
-def _failure_cases(contract: Contract, frame: pd.DataFrame, *, labelled: bool) -> pd.DataFrame:
+def failure_cases(contract: Contract, frame: pd.DataFrame, *, labelled: bool) -> pd.DataFrame:
     """Pandera's failure cases: column, check, failure_case, index. Repeated keys are named elsewhere."""
     try:
         schema(contract, labelled=labelled).validate(frame, lazy=True)

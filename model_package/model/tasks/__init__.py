@@ -12,9 +12,9 @@ from collections.abc import Callable
 
 from model.settings import Settings
 from model.tasks import batch, files, monitoring, prune, replay, ship, training, truth
-from model.tasks.job import Job, Report, Summary
+from model.tasks.job import Clock, Job, Report, Summary, now
 
-__all__ = ["IDLE", "STEPS", "TASKS", "UPKEEP", "Job", "Report", "Summary", "idle", "run"]
+__all__ = ["IDLE", "STEPS", "TASKS", "UPKEEP", "Clock", "Job", "Report", "Summary", "idle", "run"]
 
 TASKS: dict[str, Callable[[Job], Summary]] = {
     "validate": files.validate,
@@ -48,6 +48,6 @@ def idle(step: str, settings: Settings) -> str:
     return IDLE[step](Job(settings, print)) if step in IDLE else ""
 
 
-def run(step: str, settings: Settings, report: Report = print) -> Summary:
+def run(step: str, settings: Settings, report: Report = print, clock: Clock = now) -> Summary:
     """Run one verb; returns a small summary. Raises a ModelError, or KeyError for an unknown verb."""
-    return (TASKS | UPKEEP)[step](Job(settings, report))
+    return (TASKS | UPKEEP)[step](Job(settings, report, clock))

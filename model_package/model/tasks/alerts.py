@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from model.errors import bounded
@@ -12,6 +11,7 @@ from model.webhook import WebhookError, post
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
     from model.measured import Measured
     from model.steps.policy import Policy
@@ -26,7 +26,7 @@ def look(job: Job, incidents: Incidents, version: str, history: Iterable[Measure
     from model.steps import incidents as step  # noqa: PLC0415 - `--help` costs no pandas
     from model.steps.policy import evidence  # noqa: PLC0415
 
-    now = datetime.now(UTC)
+    now = job.clock()
     found, known = evidence(history, now, policy), incidents.lasting()
     over, new = step.ended(known, version, found, now), step.begun(known, version, found, now)
     incidents.end(over)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,7 +97,7 @@ def _write_predictions(job: Job, served: Bundle, collected: pd.DataFrame, answer
         job.report("this batch has been predicted by this version before: its files stay as they are")
         return path
     own = {"version": served.version, "contract_fingerprint": served.contract.fingerprint}
-    frame = collected.assign(**answers, created_at=datetime.now(UTC), origin=BATCH_ORIGIN, **own)
+    frame = collected.assign(**answers, created_at=job.clock(), origin=BATCH_ORIGIN, **own)
     bundle.replace_file(path.with_suffix(".csv"), frame.to_csv(index=False).encode())
     assets.write_table(path, frame)
     return path

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from model import assets, raw
 from model.errors import DataError, StepOrderError
 from model.raw import RawTable
+from model.store import Store
 from model.tasks.job import Job, Summary
+from model.truth import Window
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from model.steps.growth import Grown
 
 
 def validate(job: Job) -> Summary:
@@ -49,16 +58,50 @@ def _digests(folder: Path, tables: list[RawTable]) -> dict[str, str]:
 
 
 def collect(job: Job) -> Summary:
-    """One labelled table from the sources that `validate` passed, with what was dropped and why."""
+    """One labelled table of the sources that `validate` passed, and of predictions whose truth has come.
+
+    What was dropped of the sources stands in a table of its own, with the reason.
+    """
     assets.require(job.assets.validation, "validate")
     tables = _passed(job, _raw_tables(job), job.assets.raw_dir, job.assets.validation, "validate")
     from model.steps import data  # noqa: PLC0415
 
     collected = data.collect(job.contract, tables, labelled=True)
-    assets.write_table(job.assets.collected, collected.frame)
+    grown = _grown(job, collected.frame)
+    frame = collected.frame if grown is None else grown.frame
+    assets.write_table(job.assets.collected, frame)
     assets.write_table(job.assets.dropped, collected.dropped)
-    job.report(f"collected {len(collected.frame)} rows, dropped {len(collected.dropped)} ({job.assets.dropped})")
-    return {"rows": len(collected.frame), "dropped": len(collected.dropped)}
+    _write_arrivals(job, grown)
+    job.report(f"collected {len(frame)} rows, dropped {len(collected.dropped)} ({job.assets.dropped})")
+    counts = {} if grown is None else {"truth": len(grown.arrivals), "left_out": grown.left_out}
+    return {"rows": len(frame), "dropped": len(collected.dropped), **counts}
+
+
+def _grown(job: Job, frame: pd.DataFrame) -> Grown | None:
+    """The rows with those that were predictions whose truth has come; None where the contract wants none."""
+    from model.steps.growth import grow  # noqa: PLC0415 - pandas, as above
+
+    rule = job.contract.retraining
+    if not rule.truth:
+        return None
+    since = job.clock() - timedelta(days=rule.oldest_days) if rule.oldest_days else None
+    with Store(job.settings.database_url.get_secret_value(), job.contract) as store:
+        known = store.known(Window(since, None, None, rule.origin), rule.most_rows)
+        return grow(job.contract, frame, ((some.frame, some.inputs) for some in known))
+
+
+def _write_arrivals(job: Job, grown: Grown | None) -> None:
+    if grown is None or grown.arrivals.empty:
+        job.assets.arrivals.unlink(missing_ok=True)
+    else:
+        assets.write_table(job.assets.arrivals, grown.arrivals)
+        moments = grown.arrivals["predicted_at"]
+        span = f"{moments.min():%Y-%m-%d %H:%M} to {moments.max():%Y-%m-%d %H:%M} UTC"
+        job.report(f"{len(moments)} rows are predictions whose truth has come, made {span}")
+        if grown.replaced:
+            job.report(f"they take the place of {grown.replaced} rows of files")
+    for why, count in (grown.left_out if grown else {}).items():
+        job.report(f"{count} predictions whose truth has come were left out: {why}")
 
 
 def collect_batch(job: Job) -> Summary:

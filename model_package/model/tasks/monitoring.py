@@ -46,7 +46,7 @@ def join_truth(job: Job) -> Summary:
 
 def measure(job: Job) -> Summary:
     """Measure every window and version that has predictions, in place of what was measured of it before."""
-    spans = spans_of(job, datetime.now(UTC))
+    spans = spans_of(job, job.clock())
     total = alarming = 0
     with Store(job.settings.database_url.get_secret_value(), job.contract) as store:
         findings = Findings(store, job.contract)
@@ -179,13 +179,13 @@ def _is_open(job: Job, findings: Findings, decision: Decision) -> bool:
     """Whether a training is still to be made: a run that is cleared weeks later must not start another one."""
     trainings = _trainings(job, findings, job.registry.champion())
     is_last = trainings.decided == decision.at and (trainings.newest_bundle or decision.at) <= decision.at
-    return decision.action == "retrain" and is_last and datetime.now(UTC) - decision.at < policy_of(job).cool_down
+    return decision.action == "retrain" and is_last and job.clock() - decision.at < policy_of(job).cool_down
 
 
 def _decided(job: Job, findings: Findings, version: str) -> Decision:
     from model.steps import policy as step  # noqa: PLC0415
 
-    now, policy = datetime.now(UTC), policy_of(job)
+    now, policy = job.clock(), policy_of(job)
     trainings = _trainings(job, findings, version)
     verdict = step.decide(_history(job, findings, version), trainings, now, policy)
     decision = Decision(

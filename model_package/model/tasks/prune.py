@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from model.store import Store
 from model.tasks.job import Job, Summary
@@ -17,7 +17,7 @@ def prune(job: Job) -> Summary:
     if not settings.keep_days:
         job.report("nothing is deleted: say how old with --older-than DAYS or MODEL_KEEP_DAYS")
         return {"deleted": 0}
-    before = datetime.now(UTC) - timedelta(days=settings.keep_days)
+    before = job.clock() - timedelta(days=settings.keep_days)
     deleted = 0
     with Store(settings.database_url.get_secret_value(), job.contract) as store:
         for some in store.prune(before, settings.prune_origin or None):

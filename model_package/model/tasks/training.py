@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import model
 from model import assets, bundle
@@ -18,6 +17,9 @@ from model.signature import signer
 from model.tasks.job import Job, Summary
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from model.steps.gate import Champion
     from model.steps.training import Trained
 
 
@@ -29,7 +31,9 @@ def preprocess(job: Job) -> Summary:
     from model.steps import data  # noqa: PLC0415
     from model.steps.pipeline import unfitted_pipeline  # noqa: PLC0415
 
-    train_part, holdout = data.split(job.contract, collected, seed=job.settings.seed)
+    arrivals = _arrivals(job)
+    keys = arrivals[job.contract.key.name] if arrivals is not None else ()
+    train_part, holdout = data.split(job.contract, collected, seed=job.settings.seed, arrived=keys)
     estimator = job.problem.estimator() if job.problem.estimator else None
     buffer = io.BytesIO()
     joblib.dump(unfitted_pipeline(job.contract, estimator), buffer)
@@ -38,6 +42,12 @@ def preprocess(job: Job) -> Summary:
     bundle.replace_file(job.assets.pipeline, buffer.getvalue())
     job.report(f"{len(train_part)} rows to train on, {len(holdout)} held out (split: {job.contract.split.by})")
     return {"train": len(train_part), "holdout": len(holdout)}
+
+
+def _arrivals(job: Job) -> pd.DataFrame | None:
+    """The keys of the rows that were predictions, and when these were made."""
+    path = job.assets.arrivals
+    return assets.read_table(path, "collect") if path.exists() else None
 
 
 def train(job: Job) -> Summary:
@@ -52,12 +62,13 @@ def train(job: Job) -> Summary:
     settings = job.settings
     plan = Plan(settings.seed, settings.folds, settings.cv_repeats, settings.bootstrap_samples)
     champion = _champion(job)
+    arrivals = _arrivals(job)
     trained = step.train(
         job.contract,
         joblib.load(job.assets.pipeline),
         parts,
         plan,
-        _answers(champion) if champion else None,
+        _to_beat(job, champion, parts[1], arrivals) if champion else None,
         job.report,
         require_compiled=settings.require_compiled,
     )
@@ -72,9 +83,10 @@ def train(job: Job) -> Summary:
         not_compiled=trained.not_compiled,
         parent=champion.version if champion else None,
         comparison=trained.comparison,
+        learned=_learned(arrivals, sum(map(len, parts))),
     )
     sign = signer(Path(settings.signing_key)) if settings.signing_key else None
-    version = bundle.write(job.registry.root, trained.parts, job.contract, facts, sign=sign)
+    version = bundle.write(job.registry.root, trained.parts, job.contract, facts, sign=sign, created=job.clock())
     signed = f", signed with {settings.signing_key}" if sign else ""
     job.report(f"bundle {version} stands in {job.registry.root / version}{signed}")
     if trained.comparison:
@@ -114,16 +126,30 @@ def _champion(job: Job) -> Bundle | None:
 
 def _against(champion: Bundle | None, found: dict[str, float | str]) -> str:
     gained, low, high = (f"{float(found[name]):.3f}" for name in ("gain", "low", "high"))
+    fresh = f"{float(found['rows']):.0f} of them predicted since it was made" if "rows" in found else ""
+    worse = f"; surely worse on {found['worse_on']}" if "worse_on" in found else ""
     return (
-        f"against {champion.version if champion else ''} on the same held-out rows: {found['measure']} better by "
-        f"{gained} [{low}, {high}], better in {float(found['confidence']):.0%} of paired resamples"
+        f"against {champion.version if champion else ''} on the same held-out rows{fresh and f' ({fresh})'}: "
+        f"{found['measure']} better by {gained} [{low}, {high}], better in {float(found['confidence']):.0%} of "
+        f"paired resamples{worse}"
     )
 
 
-def _answers(champion: Bundle) -> Callable[[Any], Any]:
+def _to_beat(job: Job, champion: Bundle, holdout: pd.DataFrame, arrivals: pd.DataFrame | None) -> Champion:
     from model.steps.evaluation import Answers  # noqa: PLC0415
+    from model.steps.gate import Champion  # noqa: PLC0415
 
-    return lambda rows: Answers(champion.scorer.score(rows), champion.threshold)
+    key = job.contract.key.name
+    moments = None if arrivals is None else holdout[key].map(arrivals.set_index(key)["predicted_at"])
+    made = bundle.read_manifest(champion.folder).created_at
+    return Champion(lambda rows: Answers(champion.scorer.score(rows), champion.threshold), made, moments)
+
+
+def _learned(arrivals: pd.DataFrame | None, rows: int) -> bundle.Learned | None:
+    if arrivals is None:
+        return None
+    moments, count = arrivals["predicted_at"], len(arrivals)
+    return bundle.Learned(files=rows - count, truth=count, since=moments.min(), until=moments.max())
 
 
 def _promote(job: Job, version: str, trained: Trained) -> bool:
@@ -134,12 +160,18 @@ def _promote(job: Job, version: str, trained: Trained) -> bool:
         return False
     if not wanted:
         job.report(
-            f"{version} is not promoted (promote={job.settings.promote}): {before or 'no bundle'} stays champion"
+            f"{version} is not promoted (promote={job.settings.promote}{_veto(trained)}): "
+            f"{before or 'no bundle'} stays champion"
         )
         return False
     job.registry.promote(version, who=job.who, why=job.settings.reason or _why(before, trained))
     job.report(f"{version} is the champion now")
     return True
+
+
+def _veto(trained: Trained) -> str:
+    worse = (trained.comparison or {}).get("worse_on")
+    return f"; surely worse on {worse}" if worse else ""
 
 
 def _why(before: str | None, trained: Trained) -> str:

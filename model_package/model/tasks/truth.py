@@ -73,7 +73,7 @@ def join(job: Job) -> Summary:
 
 def _window(job: Job) -> Window:
     settings = job.settings
-    since = datetime.now(UTC) - timedelta(days=settings.join_days) if settings.join_days else None
+    since = job.clock() - timedelta(days=settings.join_days) if settings.join_days else None
     return Window(since, None, settings.join_version or None, settings.join_origin or None)
 
 
