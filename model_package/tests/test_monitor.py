@@ -21,6 +21,7 @@ from model.steps import evaluation, monitor
 from model.steps.calibration import calibrate, chances
 from model.steps.profile import of_answers, of_numbers
 from model.steps.quality import measured
+from model.steps.reference import Expected
 from model.steps.window import Joined
 from model.testing.bundles import ROWS, good_frame, quick_training
 
@@ -237,6 +238,24 @@ def test_an_interval_from_a_part_is_as_wide_as_one_from_all_rows() -> None:
     for name, figure in evaluation.evaluate("binary", truth, output, 0.5, samples=200, seed=0).items():
         _, low, high = ours[name]
         assert high - low == pytest.approx(figure["high"] - figure["low"], rel=0.35)
+
+
+def test_one_mistake_after_a_faultless_training_is_no_alarm_and_many_are() -> None:
+    contract = CONTRACTS["wine"]
+    classes = np.array(contract.target.classes)
+    right = classes[np.arange(150) % 3]
+    codes = np.arange(150) % 3
+    faultless = measured("multiclass", Joined(codes, codes, np.full(150, 0.9), np.ones(150, dtype=bool)))
+    expected = {name: Expected(*found) for name, found in faultless.items()}
+    assert expected["accuracy"].low == pytest.approx(0.98)
+    known = replace(reference("wine"), quality=expected)
+    for mistakes, alarm in ((0, False), (1, False), (30, True)):
+        labels = right.copy()
+        labels[:mistakes] = classes[(np.arange(mistakes) + 1) % 3]
+        frame = monitor.measure(contract, known, monitor.Window({}, labels, np.full(150, 0.9), right))
+        row = frame[frame["measure"] == "accuracy"].iloc[0]
+        assert row["alarm"] == alarm
+        assert 0 < row["threshold"] < 1
 
 
 # ------------------------------------------------------------------------- estimates and the concept
