@@ -16,10 +16,13 @@ from sklearn import metrics as sk
 
 from model import Category, Contract, Integer, Number
 from model.contracts import find, shipped
+from model.decision import decide
 from model.errors import BundleError
 from model.steps import evaluation, monitor
 from model.steps.calibration import calibrate, chances
-from model.steps.profile import of_answers, of_numbers
+from model.steps.figure import shown
+from model.steps.folds import Folds
+from model.steps.profile import of_answers, of_numbers, remember
 from model.steps.quality import measured
 from model.steps.reference import Expected
 from model.steps.window import Joined
@@ -295,6 +298,25 @@ def test_a_calibration_undoes_what_was_done_to_the_chances() -> None:
     fitted = calibrate(truth, scores)
     recovered = chances(np.array([fitted.weights]), scores, fitted.floor)[0]
     assert np.abs(recovered - chances_).mean() < 0.01
+
+
+def test_a_calibration_learns_from_the_hold_out_as_from_the_folds() -> None:
+    contract = CONTRACTS["reggaeton"]
+    (truth, _, scores), (later, _, fresh) = served(count=400), served(count=100, seed=1)
+    output, unseen = (np.column_stack([1 - some, some]) for some in (scores, fresh))
+    found = Folds(truth.astype(int), output, np.ones(400, dtype=bool), {"roc_auc": np.full(4, 0.8)}, 0.2)
+    answered = later.astype(int), decide(contract, 0.1, unseen)
+    remembered = remember(contract, good_frame(contract, 400), found, answered, 0.1)
+    assert remembered.calibration == calibrate(np.r_[truth, later], np.r_[scores, fresh])
+    assert remembered.calibration != calibrate(truth, scores)
+
+
+def test_an_estimate_says_its_interval_in_its_sentence() -> None:
+    _, _, scores = served(count=500)
+    frame = monitor.measure(CONTRACTS["reggaeton"], of_scores(), monitor.Window({}, (scores > 0.1) * 1, scores))
+    row = frame[frame["measure"] == "estimated_average_precision"].iloc[0]
+    assert f"{shown(row['value'])} [{shown(row['low'])}, {shown(row['high'])}]" in row["why"]
+    assert row["low"] < row["value"] < row["high"]
 
 
 def test_a_changed_concept_is_found_by_its_truth_and_not_by_its_inputs() -> None:

@@ -105,7 +105,7 @@ def _train(
     report(f"evaluating on the {len(holdout)} held-out rows, {plan.bootstrap_samples} resamples")
     metrics = _metrics(contract, (train_part, holdout), folds, ours, plan)
     answered = decide(contract, threshold, ours.output)
-    remembered = remember(contract, train_part, folds, answered.scores, threshold, seed=plan.seed)
+    remembered = remember(contract, train_part, folds, (truth, answered), threshold, seed=plan.seed)
     files = {
         "pipeline.joblib": _stored(fitted),
         **({"model.onnx": model} if model else {}),
