@@ -60,8 +60,7 @@ def _calibration(task: Task, outside: Joined, fresh: Joined) -> Calibration | No
     """From all rows that a model answered without having seen them: out of fold, and those of the hold-out.
 
     Means over repeats are sharper than the scores of the one model that serves, and chances by them alone promise too
-    much where rows are few; models of the folds learned from less, and promise too little where rows are many. The
-    final model's own scores of the hold-out stand against both.
+    much where rows are few. The final model's own scores of the hold-out stand against that.
     """
     if task == "regression":
         return None
