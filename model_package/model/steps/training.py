@@ -109,7 +109,7 @@ def _train(
     metrics = _metrics(contract, (train_part, holdout), folds, ours, plan)
     metrics["importance"] = importance(task, contract.feature_names, rows, truth, score, threshold, seed=plan.seed)
     answered = decide(contract, threshold, ours.output)
-    remembered = remember(contract, train_part, folds, answered.scores, threshold, seed=plan.seed)
+    remembered = remember(contract, train_part, folds, (truth, answered), threshold, seed=plan.seed)
     files = {
         "pipeline.joblib": _stored(fitted),
         **({"model.onnx": model} if model else {}),
