@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 Action = Literal["keep", "retrain"]
+
+# Measures of inputs: what a training may mend, and what asks for a look at the source of the data.
+DRIFT: Final = frozenset({"psi", "jensen_shannon", "wasserstein", "unseen", "out_of_range"})
+FAULTS: Final = frozenset({"missing", "outside_contract"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,7 @@ class Registry:
         self.champion_file = self.root / "champion"
         self.history_file = self.root / "history.jsonl"
         self.monitoring_file = self.root / "monitoring.json"
+        self.retraining_file = self.root / "retraining.json"
 
     def versions(self) -> list[str]:
         """All versions, oldest first (a version begins with its time)."""

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from model import assets
+from model.askings import asked
 from model.bundle import read_manifest
 from model.contract import Contract
 from model.errors import BundleError, ContractError, bounded
@@ -226,12 +227,15 @@ def _trainings(job: Job, findings: Findings, version: str) -> Trainings:
 
     made = {one: read_manifest(job.registry.root / one).created_at for one in job.registry.versions()}
     decided = findings.decisions(1, "retrain")
-    return Trainings(made[version], max(made.values()), decided[0].at if decided else None)
+    latest = decided[0].at if decided else None
+    return Trainings(made[version], max(made.values()), latest, asked(job.registry.retraining_file))
 
 
 def _facts(trainings: Trainings, verdict: Verdict, policy: Policy) -> dict[str, Any]:
     moments = {name: getattr(trainings, name) for name in ("champion_made", "newest_bundle", "decided")}
     said: dict[str, Any] = {name: moment and moment.isoformat() for name, moment in moments.items()}
+    asking = trainings.asked
+    said["asked"] = asking and {"at": asking.at.isoformat(), "who": asking.who, "why": asking.why}
     return said | {
         "windows": [[span.since.isoformat(), span.until.isoformat()] for span in verdict.windows],
         "after_windows": policy.after_windows,
