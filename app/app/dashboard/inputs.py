@@ -26,7 +26,8 @@ MOST_WINDOWS: Final = {True: 31, False: 14}  # on a wide screen and on a phone
 ROW: Final = 20
 EFFECTS: Final = (0.2, 0.5, 0.8)  # small, medium and large shifts (Cohen 1988)
 MOST_SHOWN: Final = 9
-MOST_NAME: Final = 22
+MOST_NAME: Final = {True: 20, False: 14}
+PHONE: Final = 500  # units of a drawing's width, below which it is for a phone
 ONE_DAY: Final = 24
 _LOW: Final = (Plot(400, 150, 8, 12, 8, 22), Plot(340, 140, 8, 12, 8, 22))
 
@@ -64,12 +65,12 @@ def _row(name: str, found: Drifting) -> tuple[str, ...]:
 
 
 def _map(plot: Plot, names: Sequence[str], cells: dict[Span, dict[str, Drifting]], now: dict[str, Drifting]) -> Markup:
-    spans = list(cells)[-MOST_WINDOWS[plot.width > 500] :]  # noqa: PLR2004 - a phone's is narrower
+    spans = list(cells)[-MOST_WINDOWS[plot.width > PHONE] :]
     step = (plot.edge - plot.left) / max(len(spans), 8)
     parts = []
     for line, name in enumerate(names):
         y = plot.top + line * ROW
-        most = MOST_NAME if plot.width > 500 else 16  # noqa: PLR2004
+        most = MOST_NAME[plot.width > PHONE]
         parts.append(
             element(
                 "text",
