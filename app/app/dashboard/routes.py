@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from app.admin import Asking, Promotion, Reason
 from app.dashboard import pages, summary, trial
-from app.dashboard.entrance import Entrance, SignInFirst, read_form
+from app.dashboard.entrance import Entrance, SignInFirst, is_from_here, read_form
 from app.dashboard.reading import SPANS, USUAL, Shelf
 from app.dashboard.session import COOKIE, SECONDS_VALID
 from app.errors import Overloaded, answer_for, refused
@@ -219,7 +219,8 @@ class Dashboard:
 
     async def sign_out(self, request: Request) -> Response:
         """Take the cookie away."""
-        await read_form(request)
+        if not is_from_here(request):
+            raise refused(403)
         response = RedirectResponse("../dashboard", 303)
         response.delete_cookie(
             COOKIE, path=f"{request.scope.get('root_path', '')}/dashboard", httponly=True, samesite="strict"
