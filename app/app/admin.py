@@ -14,7 +14,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.errors import ErrorResponse, refused
-from model.retraining import ask
+from model.askings import ask
 
 if TYPE_CHECKING:
     from collections.abc import Callable

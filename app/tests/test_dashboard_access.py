@@ -17,10 +17,10 @@ from pydantic import ValidationError
 from app.dashboard.session import COOKIE, Sessions
 from app.settings import ServiceSettings
 from app.testing import Service, serve
+from model.askings import asked
 from model.board import Board
 from model.contract import Contract
 from model.contracts import find
-from model.retraining import asked
 from model.testing.boards import month
 
 ADMIN = "0123456789abcdef-for-tests"
