@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -44,15 +44,16 @@ class Verdict:
 
 def verdict(board: Board) -> Verdict:
     """What a person has to know first."""
-    return _unjudged(board) or _judged(board)
+    found = _unjudged(board) or _judged(board)
+    return replace(found, reasons=(*found.reasons, *board.trouble))
 
 
 def _unjudged(board: Board) -> Verdict | None:
     """Where there is nothing to judge by."""
     if board.champion is None:
         return Verdict("unknown", "No model serves yet.", (), "Train one: start the DAG 1_training_pipeline.")
-    if board.trouble:
-        return Verdict("unknown", "Not everything can be read, so nothing is judged.", board.trouble)
+    if board.trouble and not figures.latest(board):
+        return Verdict("unknown", "Not everything can be read, so nothing is judged.", ())
     if not figures.latest(board):
         return Verdict("unknown", "The model serves, and has not been measured yet.", (_asked(board),), _not_measured())
     return None
