@@ -120,11 +120,16 @@ def settled(page: Page, height: int) -> bytes:
     return page.screenshot(animations="disabled")
 
 
-def reduced(png: bytes) -> bytes:
-    """The same picture with few colours, so that a repository need not carry megabytes."""
+def reduced(png: bytes, *, keep_rare: bool = False) -> bytes:
+    """The same picture with few colours, so that a repository need not carry megabytes.
+
+    keep_rare: colours of a few points stay what they are, as in a drawing.
+    """
     from PIL import Image  # noqa: PLC0415 - comes with matplotlib
 
-    image = Image.open(io.BytesIO(png)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    image = Image.open(io.BytesIO(png)).convert("RGB")
+    method = Image.Quantize.MAXCOVERAGE if keep_rare else Image.Quantize.MEDIANCUT
+    image = image.quantize(COLOURS, method, dither=Image.Dither.NONE)
     buffer = io.BytesIO()
     image.save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
@@ -182,7 +187,7 @@ def take_dashboard(artifacts: Path, folder: Path) -> None:
             page.goto(str(service.client.base_url.join(path)))
             if path.endswith("/try"):
                 page.click("button.main")
-            (folder / name).write_bytes(reduced(page.screenshot(full_page=True)))
+            (folder / name).write_bytes(reduced(page.screenshot(full_page=True), keep_rare=True))
             print(f"wrote {folder / name}")
             page.close()
 
