@@ -14,8 +14,8 @@ from app import errors, logs, telemetry
 from app.access import Access
 from app.admin import Admin
 from app.batcher import Batcher
-from app.dashboard.registry_boards import RegistryBoards
 from app.dashboard.routes import Dashboard
+from app.dashboard.store_boards import boards_of
 from app.documents import Documents
 from app.door import Door
 from app.ground_truth import GroundTruth
@@ -84,7 +84,7 @@ def create_app(settings: ServiceSettings | None = None, read_board: BoardReader 
     app.include_router(metrics.table())
     admin = Admin(registry, predictor, settings.admin_secret())
     app.include_router(admin.table())
-    boards = read_board or RegistryBoards(registry, predictor)
+    boards = read_board or boards_of(registry, predictor, settings.database_url)
     app.include_router(Dashboard(boards, door, admin, metrics, settings).table())
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     if spans:

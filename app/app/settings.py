@@ -71,6 +71,11 @@ class ServiceSettings(BaseSettings):
         pattern=r"^(https?://[A-Za-z0-9.*:-]+( https?://[A-Za-z0-9.*:-]+)*)?$",
         description="Where the dashboard may stand in a frame: the origins of Airflow's UI, with spaces between",
     )
+    database_url: SecretStr = Field(
+        SecretStr(""),
+        description="The store that the dashboard reads, as MODEL_DATABASE_URL (needs SQLAlchemy); empty: it shows what "
+        "the registry knows. Predictions never wait for it",
+    )
     host: str = Field("127.0.0.1", description="The address that `python -m app` listens on")
     port: int = Field(8090, ge=0, le=65_535, description="The port that `python -m app` listens on")
     uds: Path | None = Field(None, description="A Unix socket to listen on instead")

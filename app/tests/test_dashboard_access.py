@@ -303,6 +303,20 @@ def test_what_the_registry_knows_is_shown_where_no_store_is_read(own_service: Se
     assert own_service.registry.champion() in page.text
 
 
+def test_what_the_store_keeps_is_shown_where_its_address_is_given(artifacts: Path) -> None:
+    pytest.importorskip("sqlalchemy", reason="the service's own environment has no store")
+    from model.store import Store
+
+    contract, url = find("reggaeton").contract, f"sqlite:///{artifacts}/predictions.db"
+    with Store(url, contract):
+        pass
+    with serve(artifacts, "reggaeton", database_url=url) as service:
+        page = service.client.get("/dashboard")
+    assert page.status_code == 200
+    assert "reads no prediction store" not in page.text
+    assert "has not been measured yet" in page.text
+
+
 def test_a_flood_of_readers_reads_the_board_once(artifacts: Path) -> None:
     spans: list[timedelta] = []
     begun = threading.Event()

@@ -32,7 +32,10 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A figure of a window (`model.steps.figure.Figure`), and whose it is. NaN where there is no such number."""
+    """A figure of a window (`model.steps.figure.Figure`), and whose it is. NaN where there is no such number.
+
+    shares: of a distribution, the window's shares by the bins of its reference; else empty.
+    """
 
     version: str
     span: Span
@@ -46,6 +49,7 @@ class Measured:
     rows: int
     alarm: bool
     why: str
+    shares: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,7 @@ def _train(
     rows = encode_frame(contract, holdout).to_numpy()
     ours = evaluation.Answers(Scorer(model).score(rows) if model else answer(fitted, rows), threshold)
     report(f"evaluating on the {len(holdout)} held-out rows, {plan.bootstrap_samples} resamples")
-    metrics = _metrics(contract, (train_part, holdout), folds, ours, plan)
+    metrics = {"estimator": _name(fitted)} | _metrics(contract, (train_part, holdout), folds, ours, plan)
     answered = decide(contract, threshold, ours.output)
     remembered = remember(contract, train_part, folds, answered.scores, threshold, seed=plan.seed)
     files = {
@@ -141,6 +141,11 @@ def _proven(contract: Contract, fitted: Pipeline, rows: Floats, seed: int) -> by
     hard = adversarial_rows(fitted, rows, count=PROOF_ROWS, seed=seed)
     prove_equal(fitted, model, np.vstack([rows, hard]), contract.feature_names)
     return model
+
+
+def _name(pipeline: Pipeline) -> str:
+    """Of the class that learns."""
+    return type(pipeline.steps[-1][1]).__name__
 
 
 def _stored(pipeline: Pipeline) -> bytes:

@@ -8,6 +8,7 @@ import hashlib
 import math
 import secrets
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,6 +28,7 @@ from model.truth import Window
 if TYPE_CHECKING:
     import pandas as pd
 
+    from model.steps.monitor import Shares
     from model.steps.policy import Policy, Trainings, Verdict
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -50,6 +52,7 @@ def measure(job: Job) -> Summary:
     spans = spans_of(job, job.clock())
     total = alarming = 0
     with Store(job.settings.database_url.get_secret_value(), job.contract) as store:
+        _count_earlier(job, store)
         findings = Findings(store, job.contract)
         for span in spans:
             for version in _versions(job, store, span):
@@ -60,6 +63,13 @@ def measure(job: Job) -> Summary:
         _show(job, findings)
     job.report(f"{total} figures of {len(spans)} windows, {alarming} alarm")
     return {"figures": total, "alarms": alarming, "windows": len(spans)}
+
+
+def _count_earlier(job: Job, store: Store) -> None:
+    """Once, for a database that is older than its counts of traffic."""
+    counted = sum(store.count_earlier())
+    if counted:
+        job.report(f"counted {counted:,} predictions of before there were counts by hour")
 
 
 def spans_of(job: Job, now: datetime) -> list[Span]:
@@ -98,8 +108,14 @@ def _measured(job: Job, store: Store, span: Span, version: str) -> list[Measured
         return None
     own, inputs = _read(store, _inside(job, span, version))
     window = monitor.Window(inputs, own["label"], own["score"], own["truth"], own["latency_ms"], span.hours)
-    rows = monitor.measure(contract, reference, window).to_dict(orient="records")
-    return [Measured(version=version, span=span, **{str(name): value for name, value in row.items()}) for row in rows]
+    frame, shares = monitor.measure_all(contract, reference, window)
+    rows: list[dict[str, Any]] = frame.to_dict(orient="records")  # type: ignore[assignment]  # its keys are texts
+    return [_with_shares(Measured(version=version, span=span, **row), shares) for row in rows]
+
+
+def _with_shares(one: Measured, shares: Shares) -> Measured:
+    found = shares.get((one.measure, one.subject))
+    return one if found is None else replace(one, shares=found)
 
 
 def _remembered(job: Job, version: str) -> tuple[Contract, Any]:
