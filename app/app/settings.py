@@ -73,8 +73,8 @@ class ServiceSettings(BaseSettings):
     )
     database_url: SecretStr = Field(
         SecretStr(""),
-        description="The store that the dashboard reads, as MODEL_DATABASE_URL (needs SQLAlchemy); empty: it shows what "
-        "the registry knows. Predictions never wait for it",
+        description="The store that the dashboard reads, as MODEL_DATABASE_URL (needs SQLAlchemy); empty: it shows "
+        "what the registry knows. Predictions never wait for it",
     )
     host: str = Field("127.0.0.1", description="The address that `python -m app` listens on")
     port: int = Field(8090, ge=0, le=65_535, description="The port that `python -m app` listens on")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -303,18 +306,29 @@ def test_what_the_registry_knows_is_shown_where_no_store_is_read(own_service: Se
     assert own_service.registry.champion() in page.text
 
 
-def test_what_the_store_keeps_is_shown_where_its_address_is_given(artifacts: Path) -> None:
+def test_what_the_store_keeps_is_shown_where_its_address_is_given(artifacts: Path, example: dict[str, Any]) -> None:
     pytest.importorskip("sqlalchemy", reason="the service's own environment has no store")
-    from model.store import Store
-
-    contract, url = find("reggaeton").contract, f"sqlite:///{artifacts}/predictions.db"
-    with Store(url, contract):
-        pass
+    url, spool = f"sqlite:///{artifacts}/predictions.db", artifacts / "spool"
+    with serve(artifacts, "reggaeton", log="durable", spool_dir=spool) as service:
+        shown = [service.predict(example).headers["x-prediction-id"] for _ in range(3)]
+    places = {"MODEL_DATABASE_URL": url, "MODEL_SPOOL_DIR": str(spool), "MODEL_ARTIFACTS_DIR": str(artifacts)}
+    subprocess.run([sys.executable, "-P", "-m", "model", "ship"], env=os.environ | places, check=True)
     with serve(artifacts, "reggaeton", database_url=url) as service:
+        page = service.client.get("/dashboard?span=24h").text
+        one = service.client.get(f"/dashboard/predictions/{shown[0]}")
+    assert "It has answered 3 rows in this span" in page
+    assert all(f"dashboard/predictions/{ident}" in page for ident in shown)
+    assert one.status_code == 200
+
+
+def test_a_store_that_cannot_be_read_leaves_what_the_registry_knows(artifacts: Path) -> None:
+    pytest.importorskip("sqlalchemy", reason="the service's own environment has no store")
+    with serve(artifacts, "reggaeton", database_url=f"sqlite:///{artifacts}") as service:
         page = service.client.get("/dashboard")
+        champion = service.registry.champion()
     assert page.status_code == 200
-    assert "reads no prediction store" not in page.text
-    assert "has not been measured yet" in page.text
+    assert "cannot be read" in page.text
+    assert champion in page.text
 
 
 def test_a_flood_of_readers_reads_the_board_once(artifacts: Path) -> None:

@@ -140,11 +140,18 @@ def _quality(board: Board) -> Card:
     both = [figures.series(board, one) for one in (f"estimated_{name}", name)]
     line = sparkline([one.value for one in (both[0] or both[1])], "quality by window")
     title = f"{figures.words(name)}, estimated · measured"
+    second = "" if estimated is None and measured is None else _value(measured)
     expected = next(
         (one.expected for one in (estimated, measured) if one is not None and figures.known(one.expected)), None
     )
     note = "nothing measured yet" if expected is None else f"{expected:.2f} in training"
-    return Card(title[:1].upper() + title[1:], _value(estimated), note, line, _value(measured))
+    return Card(
+        title[:1].upper() + title[1:],
+        _value(estimated),
+        note,
+        line,
+        second,
+    )
 
 
 def _value(one: object) -> str:
