@@ -26,6 +26,13 @@ USER = PASSWORD = "airflow"  # noqa: S105 - of the demo, which listens on this m
 TRAINING, BATCH = "1_training_pipeline", "2_batch_prediction"
 WIDTH, HEIGHT = 1440, 900
 MOST_BYTES = 400_000
+# Of the dashboard: path, colour scheme, width.
+DASHBOARD = {
+    "dashboard.png": ("/dashboard", "light", 1320),
+    "dashboard-dark.png": ("/dashboard", "dark", 1320),
+    "dashboard-phone.png": ("/dashboard", "light", 390),
+    "dashboard-try.png": ("/dashboard/try", "light", 1320),
+}
 COLOURS = 128
 SECONDS_TO_ANSWER = 5
 MILLISECONDS_TO_APPEAR = 30_000
@@ -113,11 +120,16 @@ def settled(page: Page, height: int) -> bytes:
     return page.screenshot(animations="disabled")
 
 
-def reduced(png: bytes) -> bytes:
-    """The same picture with few colours, so that a repository need not carry megabytes."""
+def reduced(png: bytes, *, keep_rare: bool = False) -> bytes:
+    """The same picture with few colours, so that a repository need not carry megabytes.
+
+    keep_rare: colours of a few points stay what they are, as in a drawing.
+    """
     from PIL import Image  # noqa: PLC0415 - comes with matplotlib
 
-    image = Image.open(io.BytesIO(png)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    image = Image.open(io.BytesIO(png)).convert("RGB")
+    method = Image.Quantize.MAXCOVERAGE if keep_rare else Image.Quantize.MEDIANCUT
+    image = image.quantize(COLOURS, method, dither=Image.Dither.NONE)
     buffer = io.BytesIO()
     image.save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
@@ -154,13 +166,44 @@ def take(airflow: str, service: str, folder: Path) -> None:
             print(f"wrote {folder / name} ({len(png) // 1000} kB)")
 
 
+def take_dashboard(artifacts: Path, folder: Path) -> None:
+    """Write the dashboard's pictures, of invented figures: a service of its own shows `model.testing.boards.month`."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415
+
+    sys.path.insert(0, str(DOCS.parent / "app"))
+    from app.testing import serve  # noqa: PLC0415
+    from model.contracts import find  # noqa: PLC0415
+    from model.testing.boards import month  # noqa: PLC0415
+
+    board = month(find("reggaeton").contract)
+    chromium = shutil.which("chromium") or stop("there is no chromium: install it (Debian: chromium)")
+    with (
+        serve(artifacts, "reggaeton", read_board=lambda _: board) as service,
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS) as browser,
+    ):
+        for name, (path, scheme, width) in DASHBOARD.items():
+            page = browser.new_page(viewport={"width": width, "height": HEIGHT}, color_scheme=scheme)
+            page.goto(str(service.client.base_url.join(path)))
+            if path.endswith("/try"):
+                page.click("button.main")
+            (folder / name).write_bytes(reduced(page.screenshot(full_page=True), keep_rare=True))
+            print(f"wrote {folder / name}")
+            page.close()
+
+
 def main() -> None:
     """Read the arguments and take the pictures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--airflow-port", type=int, default=8080, help="of the demo's Airflow (8080)")
     parser.add_argument("--service-port", type=int, default=8090, help="of the demo's service (8090)")
     parser.add_argument("--folder", type=Path, default=DOCS, help="where the pictures go (docs)")
+    parser.add_argument("--dashboard", action="store_true", help="only the dashboard's, of invented figures: no demo")
+    parser.add_argument("--artifacts", type=Path, default=DOCS.parent / "airflow/artifacts", help="with a champion")
     words = parser.parse_args()
+    if words.dashboard:
+        take_dashboard(words.artifacts, words.folder)
+        return
     airflow, service = (f"http://localhost:{port}" for port in (words.airflow_port, words.service_port))
     check_demo(f"{airflow}/api/v2/version", f"{service}/health/ready")
     take(airflow, service, words.folder)

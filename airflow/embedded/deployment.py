@@ -117,6 +117,10 @@ class Deployment:
             "SERVICE_SPOOL_DIR": str(self.spool_dir),
             "SERVICE_HOST": HOST,
             "SERVICE_PORT": str(self.service_port),
+            "SERVICE_DATABASE_URL": self.predictions_url,
+            "SERVICE_DASHBOARD_FRAMES": f"http://localhost:{self.airflow_port} {self.airflow_url}",
+            # As the demo names both: a frame of another host name would be another site's, without its cookie.
+            "DASHBOARD_URL": f"http://localhost:{self.service_port}/dashboard",
         }
 
     def _airflow(self) -> dict[str, str]:

@@ -97,7 +97,9 @@ class _Exchange:
     def begin(self, message: Message) -> None:
         self.status = message["status"]
         headers = MutableHeaders(scope=message)
-        headers.update({**HEADERS, REQUEST_ID: self.id})
+        headers[REQUEST_ID] = self.id
+        for name, value in HEADERS.items():
+            headers.setdefault(name, value)  # a page that needs another policy says so itself
         for name, known in ((MODEL_VERSION, "model_version"), (PREDICTION_ID, "prediction_id")):
             if known in self.state:
                 headers[name] = self.state[known]

@@ -1,8 +1,12 @@
-"""What operators may do over HTTP: promote and roll back, with the admin token. nginx does not publish the prefix."""
+"""What operators may do over HTTP: promote, roll back, ask for a training. nginx does not publish the prefix.
+
+The dashboard does the same by these methods, for whoever has signed in with the admin token.
+"""
 
 from __future__ import annotations
 
 import secrets
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import anyio.to_thread
@@ -10,6 +14,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.errors import ErrorResponse, refused
+from model.askings import ask
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +40,18 @@ class Reason(_Words):
     """Why."""
 
     why: Annotated[str, Field(max_length=500)] = ""
+
+
+class Asking(Reason):
+    """Why a training is asked for; urgent: it does not wait for the cool-down."""
+
+    urgent: bool = False
+
+
+class Asked(BaseModel):
+    """The training that the next `decide` will decide on."""
+
+    asked_at: datetime
 
 
 class Champion(BaseModel):
@@ -64,6 +81,7 @@ class Admin:
         if self._token:
             table.post("/promote")(self.promote)
             table.post("/rollback")(self.rollback)
+            table.post("/retrain", status_code=202)(self.retrain)
         return table
 
     async def authorize(self, request: Request) -> None:
@@ -84,6 +102,15 @@ class Admin:
     async def rollback(self, reason: Reason) -> Champion:
         """Make the champion before this one the champion again."""
         return await self._changed(lambda: self.registry.rollback(who=WHO, why=reason.why or "by HTTP"))
+
+    async def retrain(self, asking: Asking) -> Asked:
+        """Ask for a training: the next `decide` decides on it, with that reason."""
+
+        def act() -> datetime:
+            file = self.registry.retraining_file
+            return ask(file, who=WHO, why=asking.why or "by HTTP", urgent=asking.urgent).at
+
+        return Asked(asked_at=await anyio.to_thread.run_sync(act))
 
     async def _changed(self, act: Callable[[], str]) -> Champion:
         version = await anyio.to_thread.run_sync(act)

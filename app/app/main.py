@@ -14,6 +14,8 @@ from app import errors, logs, telemetry
 from app.access import Access
 from app.admin import Admin
 from app.batcher import Batcher
+from app.dashboard.routes import Dashboard
+from app.dashboard.store_boards import boards_of
 from app.documents import Documents
 from app.door import Door
 from app.ground_truth import GroundTruth
@@ -31,11 +33,16 @@ from model.signature import read_public_keys
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from app.dashboard.reading import BoardReader
+
 STATIC = Path(__file__).parent / "static"
 
 
-def create_app(settings: ServiceSettings | None = None) -> FastAPI:
-    """The service. Before its first request it loads the champion, if there is one, and begins to follow it."""
+def create_app(settings: ServiceSettings | None = None, read_board: BoardReader | None = None) -> FastAPI:
+    """The service. Before its first request it loads the champion, if there is one, and begins to follow it.
+
+    read_board: where the dashboard's boards come from, when not from the registry and what the settings name.
+    """
     settings = settings or ServiceSettings()
     logs.configure(settings.log_level)
     keys = read_public_keys(settings.signing_key) if settings.signing_key is not None else None
@@ -75,7 +82,10 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     app.include_router(Routes(lane, door, settings).table(app.openapi))
     app.include_router(truth.table())
     app.include_router(metrics.table())
-    app.include_router(Admin(registry, predictor, settings.admin_secret()).table())
+    admin = Admin(registry, predictor, settings.admin_secret())
+    app.include_router(admin.table())
+    boards = read_board or boards_of(registry, predictor, settings.database_url)
+    app.include_router(Dashboard(boards, door, admin, metrics, settings).table())
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     if spans:
         app.add_middleware(telemetry.Spans, provider=spans)

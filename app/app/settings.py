@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 MEBIBYTE = 1024 * 1024
 SHORTEST_TOKEN = 16
 LogMode = Literal["durable", "async", "off"]
+DashboardMode = Literal["open", "token", "off"]
 
 
 class ServiceSettings(BaseSettings):
@@ -56,6 +57,25 @@ class ServiceSettings(BaseSettings):
         SecretStr(""), description="Opens /admin (at least 16 characters); empty: there is no /admin"
     )
     admin_token_file: Path | None = Field(None, description="A file that holds that token instead")
+    dashboard: DashboardMode | None = Field(
+        None,
+        description="Who may read /dashboard: open, token, or off; unset: everybody in development, "
+        "in production whoever shows the dashboard's token, and nobody where there is none",
+    )
+    dashboard_token: SecretStr = Field(
+        SecretStr(""), description="Opens the dashboard for reading (at least 16 characters); the admin token does too"
+    )
+    dashboard_token_file: Path | None = Field(None, description="A file that holds that token instead")
+    dashboard_frames: str = Field(
+        "http://localhost:8080 http://127.0.0.1:8080",
+        pattern=r"^(https?://[A-Za-z0-9.*:-]+( https?://[A-Za-z0-9.*:-]+)*)?$",
+        description="Where the dashboard may stand in a frame: the origins of Airflow's UI, with spaces between",
+    )
+    database_url: SecretStr = Field(
+        SecretStr(""),
+        description="The store that the dashboard reads, as MODEL_DATABASE_URL (needs SQLAlchemy); empty: it shows "
+        "what the registry knows. Predictions never wait for it",
+    )
     host: str = Field("127.0.0.1", description="The address that `python -m app` listens on")
     port: int = Field(8090, ge=0, le=65_535, description="The port that `python -m app` listens on")
     uds: Path | None = Field(None, description="A Unix socket to listen on instead")
@@ -78,14 +98,39 @@ class ServiceSettings(BaseSettings):
         return self
 
     @model_validator(mode="after")
-    def _token_is_none_or_hard_to_guess(self) -> Self:
-        token = self.admin_secret()
-        if token and (len(token) < SHORTEST_TOKEN or len(set(token)) < SHORTEST_TOKEN // 2):
-            raise ValueError(f"SERVICE_ADMIN_TOKEN needs {SHORTEST_TOKEN} characters or more: `openssl rand -hex 32`")
+    def _tokens_are_none_or_hard_to_guess(self) -> Self:
+        for name, token in (("ADMIN", self.admin_secret()), ("DASHBOARD", self.dashboard_secret())):
+            if token and (len(token) < SHORTEST_TOKEN or len(set(token)) < SHORTEST_TOKEN // 2):
+                raise ValueError(
+                    f"SERVICE_{name}_TOKEN needs {SHORTEST_TOKEN} characters or more: `openssl rand -hex 32`"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _reading_and_acting_are_two_things(self) -> Self:
+        reading, acting = self.dashboard_secret(), self.admin_secret()
+        if self.dashboard == "token" and not reading:
+            raise ValueError("SERVICE_DASHBOARD=token needs SERVICE_DASHBOARD_TOKEN: `openssl rand -hex 32`")
+        if reading and reading == acting:
+            raise ValueError("SERVICE_DASHBOARD_TOKEN must not be SERVICE_ADMIN_TOKEN: who reads must not act")
         return self
 
     def admin_secret(self) -> str:
         """The admin token, from the file when there is one."""
-        if self.admin_token_file is not None:
-            return self.admin_token_file.read_text().strip()
-        return self.admin_token.get_secret_value()
+        return _secret(self.admin_token, self.admin_token_file)
+
+    def dashboard_secret(self) -> str:
+        """The token that opens the dashboard for reading, from the file when there is one."""
+        return _secret(self.dashboard_token, self.dashboard_token_file)
+
+    def dashboard_mode(self) -> DashboardMode:
+        """Who may read the dashboard."""
+        if self.dashboard is not None:
+            return self.dashboard
+        if self.environment == "development":
+            return "open"
+        return "token" if self.dashboard_secret() else "off"
+
+
+def _secret(token: SecretStr, file: Path | None) -> str:
+    return token.get_secret_value() if file is None else file.read_text().strip()

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
+    from app.dashboard.reading import BoardReader
     from app.predictor import Predictor
     from app.protocols.frames import Columns
 
@@ -65,11 +66,15 @@ def serve(
     artifacts: Path,
     name: str,
     prepare: Callable[[FastAPI], None] | None = None,
+    read_board: BoardReader | None = None,
     **settings: Any,  # noqa: ANN401 - those of ServiceSettings
 ) -> Iterator[Service]:
-    """Serve the champion of the contract called `name`; `prepare` may add to the application before it starts."""
+    """Serve the champion of the contract called `name`; `prepare` may add to the application before it starts.
+
+    read_board: what the dashboard shows, when not what the registry knows.
+    """
     quick = {"poll_seconds": SOON, "log_level": "error", "log": "off", "spool_dir": artifacts / "spool"}
-    app = create_app(ServiceSettings(artifacts_dir=artifacts, contract=name, **{**quick, **settings}))
+    app = create_app(ServiceSettings(artifacts_dir=artifacts, contract=name, **{**quick, **settings}), read_board)
     if prepare is not None:
         prepare(app)
     with listen(app) as address, httpx.Client(base_url=address, timeout=PATIENCE_SECONDS, trust_env=False) as client:

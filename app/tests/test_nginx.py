@@ -236,6 +236,22 @@ def test_truth_is_published_within_the_same_bounds(nginx: Front, upstream: Upstr
     assert upstream.requests == 1
 
 
+def test_the_dashboard_is_published_and_its_forms_are_small(nginx: Front, upstream: Upstream) -> None:
+    for path in ("/dashboard", "/dashboard/try", "/dashboard?span=7d"):
+        assert nginx.ask(path)[0] == 200
+    before = upstream.requests
+    assert_refused(nginx.ask("/dashboard/try", method="POST", body=b"x" * 70_000), 413, "body_too_large")
+    assert upstream.requests == before
+
+
+def test_who_guesses_tokens_is_soon_refused_before_the_service_sees_it(nginx: Front, upstream: Upstream) -> None:
+    answers = [nginx.ask("/dashboard/sign-in", method="POST", body=b"token=x") for _ in range(30)]
+    assert answers[0][0] == 200
+    assert_refused(answers[-1], 503, "overloaded")
+    assert upstream.requests < 30
+    assert nginx.ask("/dashboard")[0] == 200
+
+
 def test_headers_larger_than_the_bounds_are_refused_in_the_same_shape(nginx: Front, upstream: Upstream) -> None:
     assert_refused(nginx.ask("/", headers={"X-Large": "x" * 10_000}), 431, "headers_too_large")
     assert_refused(nginx.ask("/" + "x" * 10_000), 414, "uri_too_long")

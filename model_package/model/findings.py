@@ -11,7 +11,9 @@ import sqlalchemy as sa
 
 from model.derived.findings import LONGEST_WHY, decisions, measures
 from model.errors import bounded
+from model.growth import grow
 from model.measured import Action, Decision, Measured, Span
+from model.stored import in_utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from model.store import Store
 
 NUMBERS: Final = ("value", "low", "high", "expected", "threshold")
+PLAIN: Final = ("version", "since", "until", "measure", "subject", *NUMBERS, "rows", "alarm", "why")
+SHARE_DIGITS: Final = 9
+MOST_FIGURES: Final = 10_000  # of an answer about a stretch of time
 
 
 class Findings:
@@ -35,7 +40,7 @@ class Findings:
         metadata = sa.MetaData()
         self._measures, self._decisions = measures(contract, metadata), decisions(contract, metadata)
         with store.transaction() as connection:
-            metadata.create_all(connection)
+            grow(connection, metadata)
 
     def replace(self, version: str, span: Span, found: Iterable[Measured]) -> int:
         """Keep a window's figures in place of those it had; returns how many."""
@@ -59,6 +64,35 @@ class Findings:
             ordered = query.order_by(table.c.until, table.c.since, table.c.measure, table.c.subject)
             return [_figure(row) for row in connection.execute(ordered).mappings()] if spans else []
 
+    def between(self, since: datetime, until: datetime) -> tuple[list[Measured], bool]:
+        """The figures of all windows that end in a stretch of time, the earliest first; and whether these are all.
+
+        Of more than MOST_FIGURES, the latest windows are given, whole ones. Without shares.
+        """
+        table = self._measures
+        inside = (table.c.until > _utc(since), table.c.until <= _utc(until))
+        edge = sa.select(table.c.until).where(*inside).order_by(table.c.until.desc()).offset(MOST_FIGURES).limit(1)
+        names = [table.c[name] for name in PLAIN]
+        order = (table.c.until, table.c.since, table.c.version, table.c.measure, table.c.subject)
+        with self._store.transaction() as connection:
+            beyond = connection.execute(edge).scalar_one_or_none()
+            known = [] if beyond is None else [table.c.until > beyond]
+            query = sa.select(*names).where(*inside, *known).order_by(*order)
+            return [_plain_figure(row) for row in connection.execute(query)], beyond is None
+
+    def shares(self, version: str) -> dict[str, tuple[float, ...]]:
+        """Of a version's latest window, by subject: the shares by the bins of the reference."""
+        table = self._measures
+        own = table.c.version == version
+        last = sa.select(table.c.until).where(own).order_by(table.c.until.desc()).limit(1).scalar_subquery()
+        query = sa.select(table.c.subject, table.c.shares, table.c.since).where(own, table.c.until == last)
+        ordered = query.where(table.c.shares.is_not(None)).order_by(table.c.since.desc())
+        found: dict[str, tuple[float, ...]] = {}
+        with self._store.transaction() as connection:
+            for subject, shares, _ in connection.execute(ordered):
+                found.setdefault(subject, tuple(json.loads(shares)))
+        return found
+
     def latest_versions(self, most: int) -> list[str]:
         """The versions that have been measured, the one with the latest window first."""
         table = self._measures
@@ -72,10 +106,11 @@ class Findings:
         with self._store.transaction() as connection:
             connection.execute(sa.insert(self._decisions), [_decision_row(decision)])
 
-    def decisions(self, most: int = 100, action: Action | None = None) -> list[Decision]:
-        """The latest decisions, the last one first."""
+    def decisions(self, most: int = 100, action: Action | None = None, since: datetime | None = None) -> list[Decision]:
+        """The latest decisions (made at `since` or later), the last one first."""
         table = self._decisions
-        query = sa.select(table).order_by(table.c.decided_at.desc(), table.c.decision_id).limit(most)
+        made = sa.true() if since is None else table.c.decided_at >= _utc(since)
+        query = sa.select(table).where(made).order_by(table.c.decided_at.desc(), table.c.decision_id).limit(most)
         return self._read(query if action is None else query.where(table.c.action == action))
 
     def decision(self, identity: str) -> Decision | None:
@@ -92,13 +127,23 @@ def _figure_row(one: Measured) -> dict[str, Any]:
     numbers = {name: _null(getattr(one, name)) for name in NUMBERS}
     own = {"version": one.version, "since": _utc(one.span.since), "until": _utc(one.span.until)}
     said = {"measure": one.measure, "subject": bounded(one.subject), "why": bounded(one.why, LONGEST_WHY)}
-    return {**own, **said, **numbers, "rows": one.rows, "alarm": one.alarm}
+    shares = json.dumps([round(share, SHARE_DIGITS) for share in one.shares]) if one.shares else None
+    return {**own, **said, **numbers, "rows": one.rows, "alarm": one.alarm, "shares": shares}
 
 
 def _figure(row: sa.RowMapping) -> Measured:
     numbers: dict[str, Any] = {name: math.nan if row[name] is None else row[name] for name in NUMBERS}
     said: dict[str, Any] = {name: row[name] for name in ("version", "measure", "subject", "rows", "alarm", "why")}
-    return Measured(span=Span(aware(row["since"]), aware(row["until"])), **said, **numbers)
+    shares = tuple(json.loads(row["shares"])) if row["shares"] else ()
+    return Measured(span=Span(in_utc(row["since"]), in_utc(row["until"])), **said, **numbers, shares=shares)
+
+
+def _plain_figure(row: sa.Row[Any]) -> Measured:
+    """Of the columns PLAIN: some thousands at a time, for a page."""
+    values: list[Any] = list(row)
+    version, since, until, measure, subject = values[:5]
+    numbers: list[Any] = [math.nan if number is None else number for number in values[5:10]]
+    return Measured(version, Span(in_utc(since), in_utc(until)), measure, subject, *numbers, *values[10:])
 
 
 def _decision_row(one: Decision) -> dict[str, Any]:
@@ -119,12 +164,12 @@ def _decision(row: sa.RowMapping) -> Decision:
     (action,) = (known for known in get_args(Action) if known == row["action"])
     return Decision(
         identity=row["decision_id"],
-        at=aware(row["decided_at"]),
+        at=in_utc(row["decided_at"]),
         version=row["version"],
         action=action,
         reasons=tuple(row["reasons"].split("\n")),
         who=row["who"],
-        span=None if row["since"] is None else Span(aware(row["since"]), aware(row["until"])),
+        span=None if row["since"] is None else Span(in_utc(row["since"]), in_utc(row["until"])),
         facts=json.loads(row["facts"]),
     )
 
@@ -136,8 +181,3 @@ def _null(number: float) -> float | None:
 def _utc(moment: datetime) -> datetime:
     # SQLite stores a moment without its zone: it has to be UTC.
     return moment.astimezone(UTC)
-
-
-def aware(moment: datetime) -> datetime:
-    """A moment as a database gave it back, in UTC: SQLite forgets the zone."""
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from model.derived.findings import LONGEST_WHY, incidents
 from model.errors import bounded
-from model.findings import aware
 from model.incident import KINDS, Incident
+from model.stored import in_utc
 
 if TYPE_CHECKING:
     from model.contract import Contract
@@ -88,5 +88,5 @@ def _row(one: Incident) -> dict[str, Any]:
 def _incident(row: sa.RowMapping) -> Incident:
     (kind,) = (known for known in KINDS if known == row["kind"])
     ended = row["ended_at"]
-    own = (row["incident_id"], row["version"], kind, aware(row["began_at"]), row["why"])
-    return Incident(*own, None if ended is None else aware(ended), row["ended_why"])
+    own = (row["incident_id"], row["version"], kind, in_utc(row["began_at"]), row["why"])
+    return Incident(*own, None if ended is None else in_utc(ended), row["ended_why"])

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 Action = Literal["keep", "retrain"]
+
+# Measures of inputs: what a training may mend, and what asks for a look at the source of the data.
+DRIFT: Final = frozenset({"psi", "jensen_shannon", "wasserstein", "unseen", "out_of_range"})
+FAULTS: Final = frozenset({"missing", "outside_contract"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,10 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A figure of a window (`model.steps.figure.Figure`), and whose it is. NaN where there is no such number."""
+    """A figure of a window (`model.steps.figure.Figure`), and whose it is. NaN where there is no such number.
+
+    shares: of a distribution, the window's shares by the bins of its reference; else empty.
+    """
 
     version: str
     span: Span
@@ -42,6 +49,7 @@ class Measured:
     rows: int
     alarm: bool
     why: str
+    shares: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from model.bundle import Bundle
+    from model.bundle.manifest import Manifest
     from model.signature import PublicKeys
 
 
@@ -54,6 +55,7 @@ class Registry:
         self.champion_file = self.root / "champion"
         self.history_file = self.root / "history.jsonl"
         self.monitoring_file = self.root / "monitoring.json"
+        self.retraining_file = self.root / "retraining.json"
 
     def versions(self) -> list[str]:
         """All versions, oldest first (a version begins with its time)."""
@@ -79,6 +81,10 @@ class Registry:
         if version != Path(version).name or version.startswith("."):
             raise BundleNotFound(f"no bundle {bounded(version)!r} in {self.root}: `python -m model bundles`")
         return bundle.load(self.root / version, verify_key=self._verify_key)
+
+    def manifest(self, version: str) -> Manifest:
+        """What the bundle says of itself; its other files have not been checked. Raises as `load`."""
+        return bundle.read_manifest(self.root / version, verify_key=self._verify_key)
 
     def load_champion(self) -> Bundle:
         """The bundle that serves, checked."""
@@ -106,6 +112,10 @@ class Registry:
         # A process that died while it appended can leave half a line, which no reader may stumble over.
         lines = self.history_file.read_text().splitlines()
         return [entry for entry in map(_read_entry, lines) if entry is not None]
+
+    def changes(self) -> list[dict[str, Any]]:
+        """The audit's promotions and rollbacks that took effect, oldest first."""
+        return self._completed(self.champion_or_none())
 
     def _previous(self) -> str:
         champion = self.champion()

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 from collections import defaultdict
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
+from model import arrivals
+from model.arrivals import ROWS_A_STATEMENT, batched
+from model.board import HourOfTraffic, Recent
 from model.derived import joins
 from model.derived.tables import input_name, predictions, truths
+from model.engine import engine, unanswered
 from model.errors import StoreError, StoreRefused, bounded
+from model.growth import grow
 from model.joined import JoinedRows, joined_rows
-from model.stored import Stored
+from model.stored import Stored, in_utc, recent
+from model.traffic import Traffic, insertion
 from model.truth import Joined, Recorded, Truth, Unjoined, Window
 
 if TYPE_CHECKING:
@@ -25,15 +28,10 @@ if TYPE_CHECKING:
 
     from model.contract import Contract
 
-ROWS_A_STATEMENT = 500
 ROWS_A_DELETION = 10_000
 ROWS_AT_ONCE = 50_000
 EVERYTHING = Window()
 ROWS_A_READING = 10_000
-SECONDS_TO_WAIT_FOR_A_LOCK = 30
-SECONDS_TO_CONNECT = 10
-MILLISECONDS_UNTIL_ACKNOWLEDGED = 30_000
-T = TypeVar("T")
 
 
 class Store:
@@ -47,17 +45,17 @@ class Store:
     def __init__(self, url: str, contract: Contract) -> None:
         """`url` is an SQLAlchemy URL; a SQLite file and its folder are made when missing."""
         self._contract = contract
-        self._engine = _engine(url)
+        self._engine = engine(url)
         metadata = sa.MetaData()
         self._table, self._truths = predictions(contract, metadata), truths(contract, metadata)
+        self._traffic = Traffic(contract, self._table)
 
     def __enter__(self) -> Self:
         """Make the tables, or add the columns and indexes that they have gained."""
         try:
-            with self._translated():
-                self._table.metadata.create_all(self._engine)
-                self._add_missing_columns()
-                self._add_missing_indexes()
+            with self._translated(), self._engine.begin() as connection:
+                grow(connection, self._table.metadata)
+                self._traffic.begin(connection)
         except StoreError:
             self._engine.dispose()
             raise
@@ -75,9 +73,35 @@ class Store:
         Returns how many were new: a known `prediction_id` is left as it is. Columns that a record lacks are NULL.
         """
         with self._translated(), self._engine.begin() as connection:
-            # psycopg alone speaks COPY: two to three times as fast as insertions, for a third of the CPU time.
-            add = self._copy if self._engine.driver == "psycopg" else self._insert
-            return add(connection, records)
+            return sum(group.rows for group in arrivals.add(connection, self._table, self._traffic, records))
+
+    def count_earlier(self) -> Iterator[int]:
+        """Count into the traffic what was stored before there was such a table; yields how many after each transaction.
+
+        Once all are counted there is nothing to do, and it costs a query.
+        """
+        counted = 1
+        while counted:
+            with self._translated(), self._engine.begin() as connection:
+                counted = self._traffic.count_earlier(connection)
+            if counted:
+                yield counted
+
+    def counted_since(self) -> datetime | None:
+        """From when on the traffic is complete: `count_earlier` has yet to count what was made before; None: all is."""
+        with self._translated(), self._engine.connect() as connection:
+            return self._traffic.since(connection)
+
+    def traffic(self, since: datetime, until: datetime) -> list[HourOfTraffic]:
+        """Counts of the hours that begin at `since` or later and before `until`, the earliest first."""
+        with self._translated(), self._engine.connect() as connection:
+            return self._traffic.read(connection, since, until)
+
+    def recent(self, window: Window, most: int) -> list[Recent]:
+        """The latest predictions of a window with what proved true, the latest first."""
+        query = joins.joined(joins.latest(self._table, window, most), self._truths, EVERYTHING)
+        with self._translated(), self._engine.connect() as connection:
+            return recent(self._contract, connection.execute(query).all())
 
     def count(self, **where: str) -> int:
         """How many predictions there are, e.g. `count(version="...", origin="...")`."""
@@ -94,7 +118,7 @@ class Store:
             if self._engine.dialect.name == "postgresql":
                 # It has no statistics of what this transaction adds, and would read all of it again for every batch.
                 connection.execute(sa.text("SET LOCAL enable_seqscan = off"))
-            for some in _batched(said, ROWS_A_STATEMENT):
+            for some in batched(said, ROWS_A_STATEMENT):
                 recorded += self._add_some(connection, some)
         return recorded
 
@@ -175,17 +199,7 @@ class Store:
         except (sa.exc.DataError, sa.exc.IntegrityError, driver.DataError, driver.IntegrityError) as error:
             raise StoreRefused(f"the prediction store refused a row: {bounded(error)}") from error
         except (sa.exc.SQLAlchemyError, driver.Error) as error:
-            raise _unanswered(error) from error
-
-    def _insert(self, connection: sa.Connection, records: Iterable[Mapping[str, Any]]) -> int:
-        statement = self._insertion(self._table).on_conflict_do_nothing(index_elements=["prediction_id"])
-        # An insertion of many rows takes its columns from the first: all rows have all.
-        names = self._table.columns.keys()
-        rows = ({name: record.get(name) for name in names} for record in records)
-        return sum(connection.execute(statement, some).rowcount for some in _batched(rows, ROWS_A_STATEMENT))
-
-    def _insertion(self, table: sa.Table) -> Any:  # noqa: ANN401 - either dialect's, which share no class
-        return (postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert)(table)
+            raise unanswered(error) from error
 
     def _add_some(self, connection: sa.Connection, some: list[Truth]) -> Recorded:
         known = self._known(connection, some)
@@ -213,7 +227,7 @@ class Store:
         return known
 
     def _upsert(self, connection: sa.Connection, latest: Mapping[str, Truth]) -> None:
-        table, statement = self._truths, self._insertion(self._truths)
+        table, statement = self._truths, insertion(connection, self._truths)
         offered = statement.excluded
         is_later = sa.tuple_(offered.at, offered.arrived_at) > sa.tuple_(table.c.at, table.c.arrived_at)
         moments = {"at": offered.at, "arrived_at": offered.arrived_at}
@@ -227,83 +241,7 @@ class Store:
         ]
         connection.execute(statement, rows)
 
-    def _copy(self, connection: sa.Connection, records: Iterable[Mapping[str, Any]]) -> int:
-        quote = self._engine.dialect.identifier_preparer
-        table, names = quote.format_table(self._table), self._table.columns.keys()
-        columns = ", ".join(quote.quote(name) for name in names)
-        connection.execute(sa.text(f"CREATE TEMPORARY TABLE arriving (LIKE {table}) ON COMMIT DROP"))
-        # SQLAlchemy has no word for COPY. Nothing but quoted names of our own tables stands in these texts.
-        cursor: Any = connection.connection.cursor()
-        with cursor.copy(f"COPY arriving ({columns}) FROM STDIN") as copy:
-            for record in records:
-                copy.write_row([record.get(name) for name in names])
-        cursor.execute(
-            f"INSERT INTO {table} ({columns}) SELECT {columns} FROM arriving ON CONFLICT (prediction_id) DO NOTHING"  # noqa: S608 - see above
-        )
-        return int(cursor.rowcount)
-
-    def _add_missing_columns(self) -> None:
-        there = {column["name"] for column in sa.inspect(self._engine).get_columns(self._table.name)}
-        quote = self._engine.dialect.identifier_preparer
-        with self._engine.begin() as connection:
-            for column in self._table.columns:
-                if column.name not in there:
-                    kind = column.type.compile(self._engine.dialect)
-                    added = f"{quote.format_column(column)} {kind}"
-                    connection.execute(sa.text(f"ALTER TABLE {quote.format_table(self._table)} ADD COLUMN {added}"))
-
-    def _add_missing_indexes(self) -> None:
-        for index in (*self._table.indexes, *self._truths.indexes):
-            index.create(self._engine, checkfirst=True)
-
-
-def _engine(url: str) -> sa.Engine:
-    try:
-        parsed = sa.make_url(url)
-    except sa.exc.ArgumentError as error:
-        message = "MODEL_DATABASE_URL is not an SQLAlchemy URL, e.g. sqlite:///predictions.db"
-        raise StoreError(message) from error
-    is_sqlite = parsed.get_backend_name() == "sqlite"
-    try:
-        return _sqlite(parsed) if is_sqlite else _server(parsed)
-    except (ImportError, OSError, sa.exc.SQLAlchemyError) as error:
-        raise _unanswered(error) from error
-
-
-def _server(parsed: sa.URL) -> sa.Engine:
-    # A server that vanished is noticed in seconds; by itself, the kernel waits for a quarter of an hour.
-    patience = {"connect_timeout": SECONDS_TO_CONNECT, "tcp_user_timeout": MILLISECONDS_UNTIL_ACKNOWLEDGED}
-    own = {name: value for name, value in patience.items() if name not in parsed.query}
-    # Parameters are people's data: no message shows them.
-    return sa.create_engine(parsed, pool_pre_ping=True, hide_parameters=True, connect_args=own)
-
-
-def _sqlite(parsed: sa.URL) -> sa.Engine:
-    if parsed.database:
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(parsed, connect_args={"timeout": SECONDS_TO_WAIT_FOR_A_LOCK}, hide_parameters=True)
-    sa.event.listen(engine, "connect", _make_durable)
-    return engine
-
-
-def _make_durable(connection: Any, _: object) -> None:  # noqa: ANN401 - a DB-API connection has no common type
-    """A committed row survives a power cut (synchronous=FULL); readers and the writer do not block each other."""
-    connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=FULL")
-
-
-def _unanswered(error: Exception) -> StoreError:
-    return StoreError(f"the prediction store did not answer: {type(error).__name__}: {bounded(error)}")
-
 
 def _in_utc(values: list[Any]) -> list[Any]:
     """SQLite forgets that moments are in UTC."""
-    return [
-        value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value for value in values
-    ]
-
-
-def _batched(rows: Iterable[T], size: int) -> Iterator[list[T]]:
-    left = iter(rows)
-    while some := list(itertools.islice(left, size)):
-        yield some
+    return [in_utc(value) if isinstance(value, datetime) else value for value in values]

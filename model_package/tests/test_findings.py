@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from model.contracts import find
 from model.errors import StoreError
@@ -83,3 +84,51 @@ def test_decisions_are_read_back_as_they_were_made_the_last_one_first(url: str) 
         assert findings.decision("c") is None
         with pytest.raises(StoreError):
             findings.add(first)
+
+
+@pytest.mark.services
+def test_shares_of_a_distribution_are_kept_with_its_figure_and_those_of_the_latest_window_are_found(url: str) -> None:
+    with Store(url, TRACKS) as store:
+        findings = Findings(store, TRACKS)
+        for day, shares in enumerate(((0.5, 0.5), (0.25, 0.75))):
+            drift = replace(figure(day, 0.1, "shared"), shares=shares)
+            findings.replace("shared", span(day), [drift, figure(day, 7, "shared", "rows", "")])
+        assert [one.shares for one in findings.of("shared", 2)] == [(0.5, 0.5), (), (0.25, 0.75), ()]
+        assert findings.shares("shared") == {"tempo": (0.25, 0.75)}
+        assert findings.shares("unknown") == {}
+
+
+@pytest.mark.services
+def test_figures_of_a_stretch_of_time_are_of_every_version_and_the_latest_of_too_many(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grown = replace(TRACKS, name="stretch")
+    with Store(url, grown) as store:
+        findings = Findings(store, grown)
+        for day in range(4):
+            for version in ("v1", "v2"):
+                findings.replace(version, span(day), [figure(day, day, version), figure(day, day, version, "rows", "")])
+        found, is_all = findings.between(span(1).until - timedelta(hours=1), span(2).until)
+        assert is_all
+        assert [(one.span, one.version, one.measure) for one in found] == [
+            (span(day), version, measure) for day in (1, 2) for version in ("v1", "v2") for measure in ("psi", "rows")
+        ]
+        monkeypatch.setattr("model.findings.MOST_FIGURES", 10)
+        found, is_all = findings.between(NOON, span(3).until)
+        assert not is_all
+        assert {one.span for one in found} == {span(2), span(3)}  # whole windows: eight of ten figures
+
+
+@pytest.mark.services
+def test_a_database_of_before_there_were_shares_gains_the_column(url: str) -> None:
+    older = replace(TRACKS, name="older")
+    with Store(url, older) as store:
+        findings = Findings(store, older)
+        findings.replace("v1", span(0), [figure(0, 0.2)])
+        with store.transaction() as connection:
+            connection.execute(sa.text("DROP INDEX ix_measures_older_until"))
+            connection.execute(sa.text("ALTER TABLE measures_older DROP COLUMN shares"))
+        findings = Findings(store, older)
+        assert [one.shares for one in findings.of("v1", 1)] == [()]
+        findings.replace("v1", span(1), [replace(figure(1, 0.2), shares=(1.0,))])
+        assert findings.shares("v1") == {"tempo": (1.0,)}

@@ -18,7 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from model import Contract
 from model.contracts import find
-from model.derived import docs, joins, monitors, request, tables
+from model.derived import docs, findings, joins, monitors, request, tables, traffic
 from model.truth import Window
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -44,6 +44,21 @@ def with_truth(contract: Contract) -> tuple[sa.Table, sa.Table]:
     return tables.predictions(contract, metadata), tables.truths(contract, metadata)
 
 
+def traffic_sql(contract: Contract) -> str:
+    """The tables of counts and of findings, and how rows are grouped for them, in both databases."""
+    metadata = sa.MetaData()
+    made = [view(contract, metadata) for view in (traffic.traffic, traffic.counted, findings.measures)]
+    moment = datetime(2026, 11, 24, tzinfo=UTC)
+    predicted = tables.predictions(contract, metadata)
+    query = traffic.grouped(sa.select(*traffic.noted(contract, predicted, moment)).subquery("new"))
+    texts = [
+        str(statement.compile(dialect=kind.dialect(), compile_kwargs={"literal_binds": True}))
+        for kind in (postgresql, sqlite)
+        for statement in (*map(sa.schema.CreateTable, made), query)
+    ]
+    return "\n".join(line.rstrip() for text in texts for line in text.strip().splitlines())
+
+
 def join(contract: Contract) -> str:
     moment = datetime(2026, 11, 24, tzinfo=UTC)
     query = joins.joined(*with_truth(contract), Window(moment, moment + timedelta(days=1), "v1", "online"))
@@ -58,6 +73,7 @@ VIEWS: dict[str, Callable[[Contract], str]] = {
     "contract.json": lambda contract: json.dumps(json.loads(contract.to_json()), indent=1, ensure_ascii=False),
     "schema.json": schema,
     "table.sql": sql,
+    "traffic.sql": traffic_sql,
     "join.sql": join,
     "monitors.json": plan,
     "columns.md": docs.columns_table,

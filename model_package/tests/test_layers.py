@@ -34,6 +34,7 @@ def test_every_import_contract_is_kept() -> None:
         ("model.spool", ("numpy", "sqlalchemy", "onnxruntime")),
         ("model.spool.shipper", ("pandas", "onnxruntime", "numpy")),
         ("model.steps.replay", ("pandas", "sklearn", "matplotlib", "sqlalchemy")),
+        ("model.boards", ("pandas", "pandera", "sklearn", "scipy", "onnx", "pyarrow", "matplotlib", "joblib")),
         ("model.store", ("pandas", "pandera", "sklearn", "pyarrow")),
     ],
 )

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from model import tasks
+from model.askings import ask, asked
 from model.bundle import read_manifest
 from model.bundle.manifest import sealed
 from model.contracts import find
@@ -165,3 +166,24 @@ def test_drift_in_three_windows_of_stored_predictions_asks_for_a_training(tmp_pa
     assert summary["action"] == "keep"
     assert "MODEL_RETRAIN=never" in summary["reason"]
     assert "danceability" in summary["reason"]
+
+
+def test_what_was_asked_for_is_decided_once_and_its_reason_is_kept(tmp_path: Path, version: str) -> None:
+    file = Registry(tmp_path / "artifacts", "reggaeton").retraining_file
+    ask(file, who="ana", why="new labels came", urgent=True)
+
+    first, second = (tasks.run("decide", settings_in(tmp_path), quiet) for _ in range(2))
+
+    assert (first["action"], first["version"]) == ("retrain", version)
+    assert "ana asked for a training" in first["reason"]
+    assert second["action"] == "keep"
+
+
+def test_a_file_of_what_was_asked_that_cannot_be_believed_is_no_asking(tmp_path: Path) -> None:
+    file = tmp_path / "retraining.json"
+    assert asked(file) is None
+    for text in ("{", "[]", '{"at": "2026-01-01T00:00:00", "who": "ana", "why": ""}'):
+        file.write_text(text)
+        assert asked(file) is None
+    kept = ask(file, who="ana", why="because " * 200)
+    assert asked(file) == kept

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.measured import Measured, Span
-from model.steps.policy import DRIFT, FAULTS, QUALITY, Policy, Trainings, decide
+from model.asking import Asking
+from model.measured import DRIFT, FAULTS, Measured, Span
+from model.steps.policy import QUALITY, Policy, Trainings, decide
 
 NOW = datetime(2026, 6, 30, tzinfo=UTC)
 OLD = Trainings(NOW - timedelta(days=30), NOW - timedelta(days=30))
@@ -174,3 +175,38 @@ def test_hours_of_evidence_start_one_training_a_cool_down(evidence: list[bool], 
             decided.append(now)
     assert bool(decided) == any(evidence)
     assert all(after - before >= policy.cool_down for before, after in pairwise(decided))
+
+
+# ------------------------------------------------------------------------------------ what a person asks for
+
+
+def asking(days_ago: float, *, urgent: bool = False) -> Trainings:
+    return replace(OLD, asked=Asking(NOW - timedelta(days=days_ago), "ana", "new labels came", urgent))
+
+
+def test_what_a_person_asks_for_needs_no_evidence_and_its_reason_is_the_decisions() -> None:
+    verdict = decide(window(0), asking(0.5), NOW, POLICY)
+    assert verdict.action == "retrain"
+    assert "ana asked for a training" in verdict.reasons[0]
+    assert "new labels came" in verdict.reasons[0]
+
+
+def test_an_asking_is_honoured_also_where_evidence_may_start_no_training() -> None:
+    never = replace(POLICY, may_retrain=False)
+    assert decide(window(0), asking(0.5), NOW, never).action == "retrain"
+    assert decide(drifting(3), OLD, NOW, never).action == "keep"
+
+
+@pytest.mark.parametrize("field", ["decided", "newest_bundle"])
+def test_an_asking_is_over_once_a_training_was_decided_on_or_made_since(field: str) -> None:
+    answered = replace(asking(20), **{field: NOW - timedelta(days=10)})
+    assert decide(window(0), answered, NOW, POLICY).action == "keep"
+
+
+@pytest.mark.parametrize("field", ["decided", "newest_bundle"])
+def test_an_asking_waits_for_the_cool_down_unless_it_is_urgent(field: str) -> None:
+    recent = {field: NOW - timedelta(hours=5)}
+    waiting = decide(window(0), replace(asking(0.1), **recent), NOW, POLICY)
+    assert waiting.action == "keep"
+    assert any("ana asked" in reason for reason in waiting.reasons)
+    assert decide(window(0), replace(asking(0.1, urgent=True), **recent), NOW, POLICY).action == "retrain"

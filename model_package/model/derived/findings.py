@@ -16,10 +16,14 @@ MOMENT: Final = sa.DateTime(timezone=True)
 
 
 def measures(contract: Contract, metadata: sa.MetaData) -> sa.Table:
-    """The table `measures_<contract name>`: one row for each figure; NULL where `Figure` has NaN."""
+    """The table `measures_<contract name>`: one row for each figure; NULL where `Figure` has NaN.
+
+    shares: of a distribution, a JSON list of the window's shares by the bins of its reference; else NULL.
+    """
+    name = identifier(f"measures_{contract.name}")
     numbers = ("value", "low", "high", "expected", "threshold")
     return sa.Table(
-        identifier(f"measures_{contract.name}"),
+        name,
         metadata,
         sa.Column("version", sa.String(100), primary_key=True),
         sa.Column("since", MOMENT, primary_key=True),
@@ -30,6 +34,10 @@ def measures(contract: Contract, metadata: sa.MetaData) -> sa.Table:
         sa.Column("rows", sa.BigInteger, nullable=False),
         sa.Column("alarm", sa.Boolean, nullable=False),
         sa.Column("why", sa.String(LONGEST_WHY), nullable=False),
+        sa.Column("shares", sa.Text, nullable=True),
+        # The windows of a stretch of time, of all versions; and a version's latest one.
+        sa.Index(identifier(f"ix_{name}_until"), "until", "since", "version"),
+        sa.Index(identifier(f"ix_{name}_version_until"), "version", "until"),
     )
 
 

@@ -27,7 +27,7 @@ OWN = (
 )
 
 
-def joined(predictions: sa.Table, truths: sa.Table, window: Window) -> sa.Select[Any]:
+def joined(predictions: sa.FromClause, truths: sa.Table, window: Window) -> sa.Select[Any]:
     """Every prediction of the window once: its own columns, `truth` and `truth_at` (NULL: not known), its inputs."""
     by_id, by_key = truths.alias("by_id"), truths.alias("by_key")
     every = predictions.outerjoin(by_id, by_id.c.truth_id == _winner(predictions, truths, "prediction_id"))
@@ -45,6 +45,14 @@ def known(predictions: sa.Table, truths: sa.Table, window: Window, most: int) ->
     query = joined(predictions, truths, window)
     latest = (predictions.c.created_at.desc(), predictions.c.prediction_id)
     return query.where(query.selected_columns["truth"].is_not(None)).order_by(*latest).limit(most)
+
+
+def latest(predictions: sa.Table, window: Window, most: int) -> sa.FromClause:
+    """What `joined` joins when only the latest of a window are asked for: no truth of the others is looked up."""
+    made = predictions.c.created_at
+    # By the moment alone, whose index gives them: beside another column, a batch's million equal moments are sorted.
+    some = sa.select(predictions).where(*inside(predictions, window)).order_by(made.desc()).limit(most)
+    return some.subquery("latest")
 
 
 def counts(predictions: sa.Table, truths: sa.Table, window: Window) -> sa.Select[Any]:
@@ -66,7 +74,7 @@ def unjoined(predictions: sa.Table, truths: sa.Table, by: By, window: Window) ->
     return sa.select(*different).where(subject.is_not(None), *_between(truths.c.at, window))
 
 
-def _winner(predictions: sa.Table, truths: sa.Table, by: By) -> sa.ScalarSelect[Any]:
+def _winner(predictions: sa.FromClause, truths: sa.Table, by: By) -> sa.ScalarSelect[Any]:
     said = truths.alias("said")
     latest = (said.c.at.desc(), said.c.arrived_at.desc(), said.c.truth_id.desc())
     found = sa.select(said.c.truth_id).where(said.c[by] == predictions.c[by]).order_by(*latest).limit(1)
@@ -77,14 +85,14 @@ def _said(predictions: sa.Table, truths: sa.Table, by: By) -> sa.Exists:
     return sa.exists().where(truths.c[by] == predictions.c[by])
 
 
-def inside(predictions: sa.Table, window: Window) -> list[sa.ColumnElement[bool]]:
+def inside(predictions: sa.FromClause, window: Window) -> list[sa.ColumnElement[bool]]:
     """The conditions under which a prediction is in the window."""
     chosen = [("version", window.version), ("origin", window.origin)]
     equal = [predictions.c[name] == value for name, value in chosen if value is not None]
     return [*_between(predictions.c.created_at, window), *equal]
 
 
-def _between(moment: sa.Column[Any], window: Window) -> list[sa.ColumnElement[bool]]:
+def _between(moment: sa.ColumnElement[Any], window: Window) -> list[sa.ColumnElement[bool]]:
     # In UTC: SQLite compares what it stores, which has no zone.
     since = [] if window.since is None else [moment >= window.since.astimezone(UTC)]
     until = [] if window.until is None else [moment < window.until.astimezone(UTC)]

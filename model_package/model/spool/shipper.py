@@ -171,8 +171,16 @@ class Shipper:
                 self._let_go()
             made = Contract.from_json(contract)
             makers: dict[int, Maker] = {files.PREDICTIONS: Rows(made), files.TRUTHS: Truths(made)}
-            self._stores[contract] = makers, Store(self._url, made).__enter__()
+            store = Store(self._url, made).__enter__()
+            self._stores[contract] = makers, store
+            self._count_earlier(store)
         return self._stores[contract]
+
+    def _count_earlier(self, store: Store) -> None:
+        """Once, for a database that is older than its counts of traffic."""
+        for _ in store.count_earlier():
+            if self._stop.is_set():
+                return
 
     def _let_go(self) -> None:
         while self._stores:

@@ -57,6 +57,7 @@ def distribution(judge: Judge, subject: str, profile: Profile, counts: NDArray[A
         seen,
         alarm,
         f"{subject}: {said_so} over {seen:,} rows",
+        tuple((counts / seen).tolist()),
     )
 
 

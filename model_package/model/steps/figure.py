@@ -21,6 +21,7 @@ class Figure:
     expected: the same in training; threshold: beyond it, `value` alarms. NaN where there is none.
     rows: how many rows the value comes from.
     why: one plain sentence.
+    shares: of a distribution, the window's shares by the bins of its reference [bins]; no column of the frame.
     """
 
     measure: str
@@ -33,9 +34,10 @@ class Figure:
     rows: int = 0
     alarm: bool = False
     why: str = ""
+    shares: tuple[float, ...] = ()
 
 
-COLUMNS: Final = tuple(field.name for field in fields(Figure))
+COLUMNS: Final = tuple(field.name for field in fields(Figure) if field.name != "shares")
 _TYPES: Final = {
     "measure": "str",
     "subject": "str",

@@ -26,7 +26,9 @@ from model.steps.window import Window, codes, joined, numbers
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["COLUMNS", "Figure", "Reference", "Window", "alarms", "figures", "measure"]
+__all__ = ["COLUMNS", "Figure", "Reference", "Window", "alarms", "figures", "measure", "measure_all"]
+
+Shares = dict[tuple[str, str], tuple[float, ...]]  # by measure and subject
 
 TESTS_OF_ANSWERS = 2  # the measure that decides, and the concept
 
@@ -41,9 +43,15 @@ def measure(contract: Contract, reference: Reference, window: Window) -> pd.Data
     Raises:
         ValueError: the parts of the window have different lengths.
     """
+    return measure_all(contract, reference, window)[0]
+
+
+def measure_all(contract: Contract, reference: Reference, window: Window) -> tuple[pd.DataFrame, Shares]:
+    """What `measure` gives, and the window's shares by bin of each figure of a distribution."""
     # Values that no float64 can square are somebody's, and no reason to fail: what comes of them is NaN.
     with np.errstate(over="ignore", invalid="ignore"):
-        return tidy(list(figures(contract, reference, window)))
+        found = list(figures(contract, reference, window))
+    return tidy(found), {(one.measure, one.subject): one.shares for one in found if one.shares}
 
 
 def figures(contract: Contract, reference: Reference, window: Window) -> Iterator[Figure]:

@@ -3,7 +3,8 @@
 Evidence: quality that surely fell below training's, in the latest window whose truth has come; the same drift, or an
 estimate that surely lost more than it may, in several windows in a row; age. What a training has been decided on is no
 evidence for another one: only windows that ended later are. Drift of missing or forbidden values asks for a look at the
-source of the data, which no training mends.
+source of the data, which no training mends. A person's asking needs no evidence, and waits for the cool-down unless it
+is urgent.
 """
 
 from __future__ import annotations
@@ -14,12 +15,11 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Final
 
+from model.asking import Asking
 from model.incident import KINDS, Kind
-from model.measured import Action, Measured, Span
+from model.measured import DRIFT, FAULTS, Action, Measured, Span
 from model.steps.quality import HIGHER_IS_BETTER
 
-DRIFT: Final = frozenset({"psi", "jensen_shannon", "wasserstein", "unseen", "out_of_range"})
-FAULTS: Final = frozenset({"missing", "outside_contract"})
 QUALITY: Final = frozenset({*HIGHER_IS_BETTER, "concept", "calibration_error"})
 ESTIMATES: Final = frozenset({"estimated_average_precision", "estimated_accuracy"})  # of the measures that decide
 MOST_NAMED: Final = 3
@@ -42,11 +42,15 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Trainings:
-    """What is known of trainings: the latest decision to retrain, the newest bundle, and how old the champion is."""
+    """What is known of trainings: the latest decision to retrain, the newest bundle, and how old the champion is.
+
+    asked: by a person, if anybody asked.
+    """
 
     champion_made: datetime
     newest_bundle: datetime | None = None
     decided: datetime | None = None
+    asked: Asking | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +73,11 @@ def decide(history: Iterable[Measured], trainings: Trainings, now: datetime, pol
     found = [*_quality(windows, policy), *_estimated(windows, policy), *_drift(windows, policy)]
     found += _age(trainings, now, policy)
     faults = _faults(windows)
+    asking = open_asking(trainings)
+    found[:0] = [] if asking is None else [str(asking)]
     if not found:
         return Verdict("keep", (_quiet(len(windows), policy), *faults), spans)
-    hindrance = _hindrance(trainings, now, policy)
+    hindrance = _hindrance(trainings, now, policy, asking)
     if hindrance:
         return Verdict("keep", (hindrance, *found, *faults), spans)
     return Verdict("retrain", (*found, *faults), spans)
@@ -167,9 +173,19 @@ def _faults(windows: Windows) -> list[str]:
     return [f"Look at the source of the data, training does not mend this: {one.why}." for one in broken[:MOST_NAMED]]
 
 
-def _hindrance(trainings: Trainings, now: datetime, policy: Policy) -> str:
+def open_asking(trainings: Trainings) -> Asking | None:
+    """What a person asked for, until a training has been decided on or made since."""
+    asking, since = trainings.asked, (trainings.decided, trainings.newest_bundle)
+    if asking is None or any(moment is not None and moment >= asking.at for moment in since):
+        return None
+    return asking
+
+
+def _hindrance(trainings: Trainings, now: datetime, policy: Policy, asking: Asking | None) -> str:
     """Why no training may be decided on now; empty when one may."""
-    if not policy.may_retrain:
+    if asking is not None and asking.urgent:
+        return ""
+    if not policy.may_retrain and asking is None:
         return "Training is not to be started by evidence (MODEL_RETRAIN=never); there would be reason to."
     if _recent(trainings.decided, now, policy):
         return f"A training was decided on at {_moment(trainings.decided)}: no other one for {_hours(policy)}."

@@ -106,7 +106,7 @@ def _train(
     score: Score = Scorer(model).score if model else partial(answer, fitted)
     ours = evaluation.Answers(score(rows), threshold)
     report(f"evaluating on the {len(holdout)} held-out rows, {plan.bootstrap_samples} resamples")
-    metrics = _metrics(contract, (train_part, holdout), folds, ours, plan)
+    metrics = {"estimator": _name(fitted)} | _metrics(contract, (train_part, holdout), folds, ours, plan)
     metrics["importance"] = importance(task, contract.feature_names, rows, truth, score, threshold, seed=plan.seed)
     answered = decide(contract, threshold, ours.output)
     remembered = remember(contract, train_part, folds, (truth, answered), threshold, seed=plan.seed)
@@ -146,6 +146,11 @@ def _proven(contract: Contract, fitted: Pipeline, rows: Floats, seed: int) -> by
     hard = adversarial_rows(fitted, rows, count=PROOF_ROWS, seed=seed)
     prove_equal(fitted, model, np.vstack([rows, hard]), contract.feature_names)
     return model
+
+
+def _name(pipeline: Pipeline) -> str:
+    """Of the class that learns."""
+    return type(pipeline.steps[-1][1]).__name__
 
 
 def _stored(pipeline: Pipeline) -> bytes:

@@ -8,10 +8,12 @@ import hashlib
 import math
 import secrets
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from model import assets
+from model.askings import asked
 from model.bundle import read_manifest
 from model.contract import Contract
 from model.errors import BundleError, ContractError, bounded
@@ -26,6 +28,7 @@ from model.truth import Window
 if TYPE_CHECKING:
     import pandas as pd
 
+    from model.steps.monitor import Shares
     from model.steps.policy import Policy, Trainings, Verdict
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -49,6 +52,7 @@ def measure(job: Job) -> Summary:
     spans = spans_of(job, job.clock())
     total = alarming = 0
     with Store(job.settings.database_url.get_secret_value(), job.contract) as store:
+        _count_earlier(job, store)
         findings = Findings(store, job.contract)
         for span in spans:
             for version in _versions(job, store, span):
@@ -59,6 +63,13 @@ def measure(job: Job) -> Summary:
         _show(job, findings)
     job.report(f"{total} figures of {len(spans)} windows, {alarming} alarm")
     return {"figures": total, "alarms": alarming, "windows": len(spans)}
+
+
+def _count_earlier(job: Job, store: Store) -> None:
+    """Once, for a database that is older than its counts of traffic."""
+    counted = sum(store.count_earlier())
+    if counted:
+        job.report(f"counted {counted:,} predictions of before there were counts by hour")
 
 
 def spans_of(job: Job, now: datetime) -> list[Span]:
@@ -97,8 +108,14 @@ def _measured(job: Job, store: Store, span: Span, version: str) -> list[Measured
         return None
     own, inputs = _read(store, _inside(job, span, version))
     window = monitor.Window(inputs, own["label"], own["score"], own["truth"], own["latency_ms"], span.hours)
-    rows = monitor.measure(contract, reference, window).to_dict(orient="records")
-    return [Measured(version=version, span=span, **{str(name): value for name, value in row.items()}) for row in rows]
+    frame, shares = monitor.measure_all(contract, reference, window)
+    rows: list[dict[str, Any]] = frame.to_dict(orient="records")  # type: ignore[assignment]  # its keys are texts
+    return [_with_shares(Measured(version=version, span=span, **row), shares) for row in rows]
+
+
+def _with_shares(one: Measured, shares: Shares) -> Measured:
+    found = shares.get((one.measure, one.subject))
+    return one if found is None else replace(one, shares=found)
 
 
 def _remembered(job: Job, version: str) -> tuple[Contract, Any]:
@@ -226,12 +243,15 @@ def _trainings(job: Job, findings: Findings, version: str) -> Trainings:
 
     made = {one: read_manifest(job.registry.root / one).created_at for one in job.registry.versions()}
     decided = findings.decisions(1, "retrain")
-    return Trainings(made[version], max(made.values()), decided[0].at if decided else None)
+    latest = decided[0].at if decided else None
+    return Trainings(made[version], max(made.values()), latest, asked(job.registry.retraining_file))
 
 
 def _facts(trainings: Trainings, verdict: Verdict, policy: Policy) -> dict[str, Any]:
     moments = {name: getattr(trainings, name) for name in ("champion_made", "newest_bundle", "decided")}
     said: dict[str, Any] = {name: moment and moment.isoformat() for name, moment in moments.items()}
+    asking = trainings.asked
+    said["asked"] = asking and {"at": asking.at.isoformat(), "who": asking.who, "why": asking.why}
     return said | {
         "windows": [[span.since.isoformat(), span.until.isoformat()] for span in verdict.windows],
         "after_windows": policy.after_windows,

@@ -1,0 +1,160 @@
+"""SVG as values: elements whose attributes are always escaped, scales, ticks. Style stands in the style sheet."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from markupsafe import Markup, escape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+NICE: Final = (1.0, 2.0, 2.5, 5.0, 10.0)
+DAY: Final = timedelta(days=1)
+
+
+def element(tag: str, *children: Markup | str, **attributes: float | str) -> Markup:
+    """An element: `class_` is the attribute class, other underscores are hyphens; text and values are escaped."""
+    said = "".join(f' {_name(name)}="{escape(_value(value))}"' for name, value in attributes.items())
+    return Markup(f"<{tag}{said}>{''.join(map(escape, children))}</{tag}>")  # noqa: S704 - every part is escaped
+
+
+def _name(name: str) -> str:
+    return name.rstrip("_").replace("_", "-")
+
+
+def _value(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def joined(parts: Iterable[Markup]) -> Markup:
+    """Elements after one another."""
+    return Markup("").join(parts)
+
+
+def tooltip(words: str) -> Markup:
+    """What a pointer over the element shows."""
+    return element("title", words)
+
+
+def path(points: Sequence[tuple[float, float]]) -> str:
+    """A line through points, as a path says it; empty without points."""
+    return "M" + "L".join(f"{x:.1f},{y:.1f}" for x, y in points) if points else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """From a value between `low` and `high` to a place between `start` and `end`."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def __call__(self, value: float) -> float:
+        """The place; values outside are put at the border."""
+        share: float = (value - self.low) / (self.high - self.low) if self.high > self.low else 0.5
+        return self.start + min(1.0, max(0.0, share)) * (self.end - self.start)
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A drawing's area: the whole width and height, and the margins in which the axes' words stand."""
+
+    width: float
+    height: float
+    left: float = 44
+    right: float = 10
+    top: float = 12
+    bottom: float = 24
+
+    @property
+    def base(self) -> float:
+        """Where the horizontal axis lies."""
+        return self.height - self.bottom
+
+    @property
+    def edge(self) -> float:
+        """Where the drawing ends on the right."""
+        return self.width - self.right
+
+    def across(self, low: float, high: float) -> Scale:
+        """The horizontal scale."""
+        return Scale(low, high, self.left, self.edge)
+
+    def up(self, low: float, high: float) -> Scale:
+        """The vertical scale."""
+        return Scale(low, high, self.base, self.top)
+
+    def drawing(self, title: str, description: str, *parts: Markup) -> Markup:
+        """The whole picture, as one image with a name for those who do not see it."""
+        words = {
+            "role": "img",
+            "aria_label": f"{title}. {description}",
+            "viewBox": f"0 0 {self.width:g} {self.height:g}",
+        }
+        return element("svg", *parts, class_="chart", width=self.width, height=self.height, **words)
+
+
+def nice_ticks(low: float, high: float, most: int = 5) -> list[float]:
+    """Round values from `low` to `high`, both ends included in what they span; at most about `most`."""
+    if not high > low:
+        return [low]
+    step = _step((high - low) / max(1, most - 1))
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [number * step for number in range(first, last + 1)]
+
+
+def _step(least: float) -> float:
+    power = 10.0 ** math.floor(math.log10(least))
+    return next(power * nice for nice in NICE if power * nice >= least * (1 - 1e-9))
+
+
+def moments(since: datetime, until: datetime, most: int) -> list[tuple[datetime, str]]:
+    """Whole hours or days between two moments with their names, at most about `most`."""
+    if until - since <= 2 * DAY:
+        step = next((hours for hours in (1, 2, 3, 6, 12) if (until - since) / timedelta(hours=hours) <= most), 24)
+        return [(at, f"{at:%H:%M}") for at in _every(since, until, timedelta(hours=step))]
+    step = next((days for days in (1, 2, 5, 7, 10) if (until - since) / (days * DAY) <= most), 15)
+    return [(at, day(at)) for at in _every(since, until, step * DAY)]
+
+
+def _every(since: datetime, until: datetime, step: timedelta) -> list[datetime]:
+    # Counted back from the last midnight or whole step, so that the newest label is a near one.
+    day_begun = until.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    last = day_begun + (until - day_begun) // step * step
+    return sorted(last - step * number for number in range(int((last - since) / step) + 1))
+
+
+def day(at: datetime) -> str:
+    """A day as people say it."""
+    return f"{at.day} {at:%b}"
+
+
+def moment(at: datetime) -> str:
+    """A moment as people say it, in UTC."""
+    return f"{day(at)} {at:%H:%M}"
+
+
+def grid(plot: Plot, up: Scale, ticks: Sequence[float], words: Sequence[str]) -> Markup:
+    """Horizontal lines with their values on the left."""
+    return joined(
+        element("line", class_="grid", x1=plot.left, x2=plot.edge, y1=up(tick), y2=up(tick))
+        + element("text", word, class_="tick end", x=plot.left - 6, y=up(tick) + 4)
+        for tick, word in zip(ticks, words, strict=True)
+    )
+
+
+def time_axis(plot: Plot, since: datetime, until: datetime) -> Markup:
+    """The words under a drawing, where a span of time goes from left to right."""
+    across = plot.across(since.timestamp(), until.timestamp())
+    named = moments(since, until, max(2, int((plot.edge - plot.left) / 62)))
+    inside = [(across(at.timestamp()), word) for at, word in named]
+    return joined(
+        element("line", class_="mark", x1=x, x2=x, y1=plot.base, y2=plot.base + 4)
+        + element("text", word, class_="tick middle", x=min(x, plot.width - 20), y=plot.base + 17)
+        for x, word in inside
+    )

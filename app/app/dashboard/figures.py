@@ -1,0 +1,145 @@
+"""A board's figures, asked for: the champion's latest window, a measure over time, how far each column drifted."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from model.errors import bounded
+from model.measured import DRIFT, FAULTS
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from model.board import Board
+    from model.contract import Contract
+    from model.measured import Measured, Span
+
+# The measure that decides, by task; `model.steps.quality.metrics` has it first too (a test compares).
+DECISIVE: Final = {"binary": "average_precision", "multiclass": "accuracy", "regression": "rmse"}
+SHAPES: Final = frozenset({"psi", "jensen_shannon"})
+_VERSION: Final = re.compile(r"(\d{4})(\d{2})(\d{2})T\d{6}Z-([0-9a-z]{4,})")
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+MOST_VERSION: Final = 24
+
+
+def decisive(contract: Contract) -> str:
+    """The measure by which models of this contract are compared."""
+    return DECISIVE[contract.target.task]
+
+
+def words(measure: str) -> str:
+    """A measure's name as people say it."""
+    return {"rmse": "RMSE", "mae": "MAE", "r2": "R²", "roc_auc": "ROC AUC", "psi": "PSI"}.get(
+        measure, measure.replace("_", " ")
+    )
+
+
+def short(version: str) -> str:
+    """A version's name for people: its day and the beginning of its hash."""
+    found = _VERSION.fullmatch(version)
+    if found is None or not 1 <= int(found[2]) <= len(_MONTHS):
+        return bounded(version, MOST_VERSION)
+    return f"{int(found[3])} {_MONTHS[int(found[2]) - 1]} · {found[4][:4]}"
+
+
+def known(value: float) -> bool:
+    """Whether there is such a number."""
+    return math.isfinite(value)
+
+
+def series(board: Board, measure: str, subject: str = "") -> list[Measured]:
+    """A measure over time, of all versions, the earliest window first; windows without the number are left out."""
+    found = [one for one in board.figures if (one.measure, one.subject) == (measure, subject) and known(one.value)]
+    return sorted(found, key=lambda one: one.span.until)
+
+
+def latest(board: Board) -> list[Measured]:
+    """The figures of the champion's latest window that has any; none before it was measured."""
+    own = [one for one in board.figures if one.version == board.champion]
+    span = max((one.span for one in own), key=lambda span: (span.until, span.since), default=None)
+    return [one for one in own if one.span == span]
+
+
+def latest_of(board: Board, measure: str, subject: str = "") -> Measured | None:
+    """The champion's latest figure of a measure, from whichever window has it last."""
+    own = [one for one in series(board, measure, subject) if one.version == board.champion]
+    return own[-1] if own else None
+
+
+def windows(board: Board) -> list[Span]:
+    """All windows that were measured, the earliest first."""
+    return sorted({one.span for one in board.figures}, key=lambda span: (span.until, span.since))
+
+
+def began(board: Board, version: str) -> datetime | None:
+    """When a version last became the champion; None when the board does not know."""
+    return next((one.at for one in board.changes if one.version == version), None)
+
+
+# ------------------------------------------------------------------------------------------- drift
+
+
+def shift(one: Measured) -> float:
+    """How far a drift figure has moved, as a shift of so many standard deviations of a normal column.
+
+    PSI is about d squared there, the Jensen-Shannon divergence an eighth of it (docs/monitoring.md).
+    """
+    value = max(0.0, one.value) if known(one.value) else 0.0
+    match one.measure:
+        case "psi":
+            return math.sqrt(value)
+        case "jensen_shannon":
+            return math.sqrt(8 * value)
+        case _:
+            return value
+
+
+@dataclass(frozen=True, slots=True)
+class Drifting:
+    """One column in one window: its drift figure, and whether anything else of it alarms."""
+
+    main: Measured | None
+    others: tuple[Measured, ...]
+
+    @property
+    def shift(self) -> float:
+        """See `shift`; 0 where nothing was measured."""
+        return shift(self.main) if self.main is not None else 0.0
+
+    @property
+    def drifts(self) -> bool:
+        """Whether its drift alarms."""
+        return any(one.alarm and one.measure in DRIFT for one in (self.main, *self.others) if one is not None)
+
+    @property
+    def is_faulty(self) -> bool:
+        """Whether values are missing that should not be, or forbidden."""
+        return any(one.alarm and one.measure in FAULTS for one in self.others)
+
+    @property
+    def why(self) -> str:
+        """What alarms in a sentence each, or what was measured."""
+        said = [one.why for one in (self.main, *self.others) if one is not None and one.alarm]
+        return "; ".join(said) or (self.main.why if self.main is not None else "not measured")
+
+
+def by_column(board: Board, span: Span | None = None) -> dict[str, Drifting]:
+    """Column (and "scores", "residuals") -> its drift in a window; in the champion's latest one when none is named."""
+    chosen = latest(board) if span is None else [one for one in board.figures if one.span == span]
+    subjects = [column.name for column in board.contract.columns]
+    subjects += [name for name in ("scores", "residuals") if any(one.subject == name for one in chosen)]
+    return {name: _drifting([one for one in chosen if one.subject == name]) for name in subjects}
+
+
+def _drifting(found: list[Measured]) -> Drifting:
+    main = next((one for one in reversed(found) if one.measure in SHAPES), None)
+    others = [one for one in found if one is not main and one.measure in DRIFT | FAULTS]
+    return Drifting(main, tuple(others))
+
+
+def ranked(drifts: dict[str, Drifting]) -> list[str]:
+    """Names, what has a fault or drifts first, then by how far it moved."""
+    return sorted(drifts, key=lambda name: (-drifts[name].is_faulty, -drifts[name].drifts, -drifts[name].shift))

@@ -1,0 +1,124 @@
+"""Contract -> the SQL of its traffic by hour: the table of counts, and how rows of predictions become counts.
+
+The counts are kept so that a page about a month reads a few hundred rows, whatever the number of predictions.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+from model.board import LATENCY_EDGES_MS, SCORE_BINS
+from model.derived.tables import identifier
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.sql.compiler import SQLCompiler
+
+    from model.contract import Contract
+
+MOMENT: Final = sa.DateTime(timezone=True)
+KEYS: Final = ("hour", "version", "origin")
+LATENCIES: Final = tuple(f"latency_{place}" for place in range(len(LATENCY_EDGES_MS) + 1))
+SCORE_EDGES: Final = tuple(place / SCORE_BINS for place in range(1, SCORE_BINS))
+# What of a prediction decides where it is counted.
+NOTED: Final = (*KEYS, "positive", "score_bin", "latency_bin", "is_counted")
+
+
+def traffic(contract: Contract, metadata: sa.MetaData) -> sa.Table:
+    """The table `traffic_<contract name>`: a row for each hour (UTC), version and origin that has predictions.
+
+    positives: answers with the positive label; 0 unless the target is binary.
+    score_0, ...: predictions by score, SCORE_BINS equal bins from 0 to 1; a regression has none.
+    latency_0, ...: by latency, between LATENCY_EDGES_MS; a prediction without latency is in none.
+    """
+    counts = ("rows", "positives", *scores(contract), *LATENCIES)
+    return sa.Table(
+        identifier(f"traffic_{contract.name}"),
+        metadata,
+        sa.Column("hour", MOMENT, primary_key=True),
+        sa.Column("version", sa.String(100), primary_key=True),
+        sa.Column("origin", sa.String(200), primary_key=True),
+        *(sa.Column(name, sa.BigInteger, nullable=False, server_default="0") for name in counts),
+    )
+
+
+def scores(contract: Contract) -> tuple[str, ...]:
+    """The columns that count by score."""
+    return tuple(f"score_{place}" for place in range(SCORE_BINS)) if contract.target.labels else ()
+
+
+def counted(contract: Contract, metadata: sa.MetaData) -> sa.Table:
+    """The table `counted_<contract name>`, of one row.
+
+    since: predictions made at that moment or later have been counted, those made before are still to be; NULL: all
+    have. It is there for databases that are older than their table of traffic.
+    """
+    return sa.Table(
+        identifier(f"counted_{contract.name}"),
+        metadata,
+        sa.Column("one", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("since", MOMENT, nullable=True),
+    )
+
+
+def noted(contract: Contract, predictions: sa.FromClause, since: datetime | None) -> list[sa.Label[Any]]:
+    """The columns NOTED of predictions; is_counted says whether they were made at `since` or later."""
+    columns = predictions.c
+    is_counted = sa.true() if since is None else columns.created_at >= since
+    return [
+        HourOf(columns.created_at).label("hour"),
+        columns.version.label("version"),
+        columns.origin.label("origin"),
+        _positive(contract, columns.label).label("positive"),
+        (_bin(columns.score, SCORE_EDGES) if contract.target.labels else sa.literal(0)).label("score_bin"),
+        sa.case((columns.latency_ms.is_not(None), _bin(columns.latency_ms, LATENCY_EDGES_MS))).label("latency_bin"),
+        sa.case((is_counted, 1), else_=0).label("is_counted"),
+    ]
+
+
+def grouped(made: sa.FromClause) -> sa.Select[Any]:
+    """Rows with the columns NOTED -> each different one once, and how many of it there are."""
+    columns = [made.c[name] for name in NOTED]
+    return sa.select(*columns, sa.func.count().label("rows")).group_by(*columns)
+
+
+def added(table: sa.Table, statement: Any) -> Any:  # noqa: ANN401 - either dialect's insertion, which share no class
+    """The insertion of counts of hours which, where there are some already, adds to them."""
+    plain = {name: table.c[name] + statement.excluded[name] for name in table.columns.keys() if name not in KEYS}  # noqa: SIM118 - not a dict
+    return statement.on_conflict_do_update(index_elements=KEYS, set_=plain)
+
+
+def _positive(contract: Contract, label: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    if contract.target.task != "binary":
+        return sa.literal(0)
+    return sa.case((label == contract.target.classes[-1], 1), else_=0)
+
+
+def _bin(value: sa.ColumnElement[Any], edges: Sequence[float]) -> sa.ColumnElement[Any]:
+    """The place of the first edge above the value; the last bin takes what is above all."""
+    return sa.case(*((value < edge, place) for place, edge in enumerate(edges)), else_=len(edges))
+
+
+class HourOf(FunctionElement[datetime]):
+    """The hour (UTC) in which a moment lies."""
+
+    type = MOMENT
+    inherit_cache = True
+    name = "hour_of"
+
+
+@compiles(HourOf, "sqlite")
+def _hour_in_sqlite(element: HourOf, compiler: SQLCompiler, **words: Any) -> str:  # noqa: ANN401 - SQLAlchemy's
+    # It stores moments as text, in UTC.
+    return f"substr({compiler.process(element.clauses, **words)}, 1, 13) || ':00:00.000000'"
+
+
+@compiles(HourOf, "postgresql")
+def _hour_in_postgresql(element: HourOf, compiler: SQLCompiler, **words: Any) -> str:  # noqa: ANN401 - SQLAlchemy's
+    return f"date_trunc('hour', {compiler.process(element.clauses, **words)}, 'UTC')"
