@@ -18,7 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from model import Contract
 from model.contracts import find
-from model.derived import docs, joins, monitors, request, tables
+from model.derived import docs, findings, joins, monitors, request, tables
 from model.truth import Window
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -30,11 +30,19 @@ def schema(contract: Contract) -> str:
 
 
 def sql(contract: Contract) -> str:
-    both = with_truth(contract)
+    return created(with_truth(contract))
+
+
+def found_sql(contract: Contract) -> str:
+    metadata = sa.MetaData()
+    return created(tuple(make(contract, metadata) for make in (findings.measures, findings.decisions, findings.incidents)))
+
+
+def created(several: tuple[sa.Table, ...]) -> str:
     made = [
         str(sa.schema.CreateTable(table).compile(dialect=kind.dialect()))
         for kind in (postgresql, sqlite)
-        for table in both
+        for table in several
     ]
     return "\n".join(line.rstrip() for text in made for line in text.strip().splitlines())
 
@@ -58,6 +66,7 @@ VIEWS: dict[str, Callable[[Contract], str]] = {
     "contract.json": lambda contract: json.dumps(json.loads(contract.to_json()), indent=1, ensure_ascii=False),
     "schema.json": schema,
     "table.sql": sql,
+    "findings.sql": found_sql,
     "join.sql": join,
     "monitors.json": plan,
     "columns.md": docs.columns_table,
