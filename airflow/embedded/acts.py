@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 from console import say, show
-from inputs import append_labelled
 from runs import NotRight, follow, run_dag, wait_for_airflow, wait_until
 from traffic import World
 
@@ -199,7 +198,6 @@ class Loop:
         """One run of DAG 3_monitoring, and what it decided."""
         file = self.deployment.data_dir / "truth" / f"{datetime.now(UTC):%H%M%S}.csv"
         show(f"truth of {traffic.write_truth(file)} rows by file, {file.name}")
-        show(append_labelled(self.problem.contract, self.deployment.data_dir / "raw", traffic.take_known()))
         run = run_dag(self.airflow, self.deployment, MONITORING, {})
         (event,) = [one for one in self.airflow.asset_events("decisions") if one["source_run_id"] == run]
         decided = _decided(event["extra"])

@@ -6,7 +6,6 @@ files, and separate tables, bundles and predictions, so that models of different
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import tempfile
 from dataclasses import dataclass
@@ -18,7 +17,6 @@ from machine import Unready
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from model.contract import Contract
     from model.contracts import Problem
 
 FOLDERS = ("raw", "batch")
@@ -81,18 +79,6 @@ def fill(problem: Problem, data_dir: Path, folders: Sequence[str] = FOLDERS) -> 
         problem.write_example(Path(made))
         moved = [_move(file, data_dir / name) for name in empty for file in files_in(Path(made) / name)]
     return f"data: wrote the contract's example, {', '.join(moved)}, in {data_dir}"
-
-
-def append_labelled(contract: Contract, raw_dir: Path, rows: Sequence[Mapping[str, object]]) -> str:
-    """Add rows whose truth has come to the raw files, each to the source that stands for its label; says how many."""
-    for source in contract.sources:
-        path = raw_dir / source.file
-        with path.open(newline="") as file:
-            header = next(csv.reader(file))
-        added = [[row.get(name, "NA") for name in header] for row in rows if row[contract.target.name] == source.target]
-        with path.open("a", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows(added)
-    return f"{len(rows)} rows whose truth has come stand in the raw files too"
 
 
 def files_in(folder: Path) -> list[Path]:

@@ -35,7 +35,9 @@ def sql(contract: Contract) -> str:
 
 def found_sql(contract: Contract) -> str:
     metadata = sa.MetaData()
-    return created(tuple(make(contract, metadata) for make in (findings.measures, findings.decisions, findings.incidents)))
+    return created(
+        tuple(make(contract, metadata) for make in (findings.measures, findings.decisions, findings.incidents))
+    )
 
 
 def created(several: tuple[sa.Table, ...]) -> str:

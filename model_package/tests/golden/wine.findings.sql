@@ -26,6 +26,18 @@ CREATE TABLE decisions_wine (
 	who VARCHAR(200) NOT NULL,
 	PRIMARY KEY (decision_id)
 )
+CREATE TABLE incidents_wine (
+	incident_id VARCHAR(64) NOT NULL,
+	version VARCHAR(100) NOT NULL,
+	kind VARCHAR(20) NOT NULL,
+	began_at TIMESTAMP WITH TIME ZONE NOT NULL,
+	why TEXT NOT NULL,
+	ended_why TEXT,
+	ended_at TIMESTAMP WITH TIME ZONE,
+	told_begun_at TIMESTAMP WITH TIME ZONE,
+	told_ended_at TIMESTAMP WITH TIME ZONE,
+	PRIMARY KEY (incident_id)
+)
 CREATE TABLE measures_wine (
 	version VARCHAR(100) NOT NULL,
 	since DATETIME NOT NULL,
@@ -53,4 +65,16 @@ CREATE TABLE decisions_wine (
 	facts TEXT NOT NULL,
 	who VARCHAR(200) NOT NULL,
 	PRIMARY KEY (decision_id)
+)
+CREATE TABLE incidents_wine (
+	incident_id VARCHAR(64) NOT NULL,
+	version VARCHAR(100) NOT NULL,
+	kind VARCHAR(20) NOT NULL,
+	began_at DATETIME NOT NULL,
+	why TEXT NOT NULL,
+	ended_why TEXT,
+	ended_at DATETIME,
+	told_begun_at DATETIME,
+	told_ended_at DATETIME,
+	PRIMARY KEY (incident_id)
 )
