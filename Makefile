@@ -8,7 +8,7 @@ EXIT ?=
 RUN = .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format python environment test-environment lock env compose-smoke bench-serving bench-exactness bench-monitoring bench-dashboard promises screenshots clean
+.PHONY: help demo loop-demo test lint format python environment test-environment lock env compose-smoke bench-serving bench-exactness bench-monitoring bench-dashboard promises screenshots clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,6 +16,9 @@ help: ## Show this list
 demo: environment ## The whole loop on this machine (RAW=dir: your CSVs; EXIT=1: stop when done; AIRFLOW_PORT=, SERVICE_PORT=)
 	@$(RUN) airflow/embedded/demo.py --airflow-port $(AIRFLOW_PORT) --service-port $(SERVICE_PORT) \
 	  $(if $(RAW),--raw "$(RAW)") $(if $(EXIT),--exit)
+
+loop-demo: environment ## The closed loop under live traffic: drift, decision, training, promotion, new answers (EXIT=1; ports)
+	@$(RUN) airflow/embedded/loop.py --airflow-port $(AIRFLOW_PORT) --service-port $(SERVICE_PORT) $(if $(EXIT),--exit)
 
 test: test-environment ## All tests, with coverage (EXHAUSTIVE=1: also at length what has a short form)
 	@EXHAUSTIVE="$(EXHAUSTIVE)" .ci/test

@@ -36,6 +36,20 @@ class TaskState:
         return self.state in FINISHED_TASK
 
 
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """One run. kind: "manual", "scheduled" or "asset_triggered"."""
+
+    run: str
+    state: str
+    kind: str
+
+    @property
+    def finished(self) -> bool:
+        """Whether the state is a last one."""
+        return self.state in FINISHED_RUN
+
+
 class AirflowClient:
     """Talks to one Airflow as one user. Raises AirflowRefused, or httpx.HTTPError when nobody answers."""
 
@@ -88,6 +102,18 @@ class AirflowClient:
     def run_state(self, dag: str, run: str) -> str:
         """queued, running, success or failed."""
         return str(self._get(f"/api/v2/dags/{dag}/dagRuns/{run}")["state"])
+
+    def runs(self, dag: str) -> list[RunState]:
+        """All runs of a DAG, the first one first (at most 100)."""
+        found = self._get(f"/api/v2/dags/{dag}/dagRuns", order_by="id", limit=100)["dag_runs"]
+        return [RunState(run["dag_run_id"], run["state"], run["run_type"]) for run in found]
+
+    def started_by(self, dag: str, run: str) -> list[dict[str, Any]]:
+        """The asset events that started a run, each with its `extra`."""
+        events: list[dict[str, Any]] = self._get(f"/api/v2/dags/{dag}/dagRuns/{run}/upstreamAssetEvents")[
+            "asset_events"
+        ]
+        return events
 
     def unfinished(self, dag: str) -> list[str]:
         """The runs that are queued or running."""

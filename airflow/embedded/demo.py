@@ -8,14 +8,10 @@ runs stand as "success" in Airflow's database and the service answered right.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
-import signal
-import subprocess
 import sys
-from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING
 
 import httpx
 import inputs
@@ -23,26 +19,18 @@ import outcome
 from client import AirflowClient
 from console import say, show
 from deployment import PASSWORD, USER, Deployment
-from machine import Unready, check_disk, check_ports
 from runs import NotRight, check_runs, end_unfinished, run_dag, wait_for_airflow, wait_until
-from supervisor import MARK, AlreadyRunning, Supervisor, only_one, reap
+from session import clear_machine, hold, prepare_database, status_of
 
 if TYPE_CHECKING:
+    from supervisor import Supervisor
+
     from model.contracts import Problem
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TRAINING, BATCH = "1_training_pipeline", "2_batch_prediction"
 EXPECTED = {"reggaeton": 1}  # what the README promises of the contract's example row
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SECONDS_UNTIL_SERVED = 60.0
-
-
-class Interrupted(BaseException):
-    """A signal asked for the end."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        super().__init__(signal.Signals(number).name)
 
 
 # ---------------------------------------------------------------------------------------------- start
@@ -64,11 +52,7 @@ def deploy(arguments: argparse.Namespace, problem: Problem, contract: str) -> De
 
 def prepare(arguments: argparse.Namespace, problem: Problem, deployment: Deployment) -> None:
     """Check the machine, make what is missing, and say what is reused."""
-    left = reap(deployment.home)
-    if left:
-        say(f"ended {left} processes that an earlier demo had left behind")
-    check_ports({"AIRFLOW_PORT": arguments.airflow_port, "SERVICE_PORT": arguments.service_port})
-    check_disk(ROOT)
+    clear_machine(deployment)
     deployment.prepare()
     if arguments.raw:
         tree = inputs.Tree(deployment.data_dir, deployment.artifacts_dir)
@@ -76,26 +60,6 @@ def prepare(arguments: argparse.Namespace, problem: Problem, deployment: Deploym
     else:
         say(inputs.fill(problem, deployment.data_dir))
     say(prepare_database(deployment))
-
-
-def prepare_database(deployment: Deployment) -> str:
-    """Make or bring up to date Airflow's database; a file beside it says with which version that was done."""
-    stamp, version = deployment.home / "airflow.db.version", metadata.version("apache-airflow-core")
-    known = stamp.read_text() if stamp.exists() and deployment.database.exists() else None
-    if known == version:
-        return f"Airflow's database: reused ({deployment.database})"
-    if known is None:
-        for file in deployment.home.glob("airflow.db*"):
-            file.unlink()  # half made by a start that was interrupted
-    log = deployment.logs / "components" / "migrate.log"
-    environment = deployment.environment() | {MARK: str(deployment.home)}
-    with log.open("wb") as output:
-        command = (sys.executable, "-P", "-m", "airflow", "db", "migrate")
-        done = subprocess.run(command, env=environment, stdout=output, stderr=output, check=False)
-    if done.returncode:
-        raise Unready(f"Airflow's database could not be made (status {done.returncode}): see {log}")
-    stamp.write_text(version)
-    return f"Airflow's database: {'made' if known is None else f'migrated from {known}'} ({deployment.database})"
 
 
 # --------------------------------------------------------------------------------------------- answer
@@ -183,62 +147,23 @@ def tell_story(problem: Problem, deployment: Deployment, supervisor: Supervisor)
     tell_places(problem, deployment)
 
 
-def stay_up(deployment: Deployment) -> None:
-    """Return when a signal comes."""
-    say(f"all stays up until Ctrl-C (Airflow: http://localhost:{deployment.airflow_port})")
-    with contextlib.suppress(Interrupted):
-        while True:
-            signal.pause()
-
-
 def run(arguments: argparse.Namespace) -> int:
-    """The demo; returns the exit status. Whatever happens, no process is left."""
+    """The demo; returns the exit status."""
     from model.contracts import find  # noqa: PLC0415 - the errors of a contract are this program's to tell
 
     contract = _absolute(os.environ.get("MODEL_CONTRACT") or "reggaeton")
     problem = find(contract)
     deployment = deploy(arguments, problem, contract)
-    with only_one(deployment.home):
-        prepare(arguments, problem, deployment)
-        logs = deployment.logs / "components"
-        say(f"starting Airflow and the service (logs in {logs})")
-        parts = deployment.components(), deployment.environment()
-        try:
-            with Supervisor(*parts, folder=deployment.home, logs=logs, report=say) as supervisor:
-                try:
-                    return _run_up(arguments, problem, deployment, supervisor)
-                finally:
-                    catch_signals(signal.SIG_IGN)  # what stops must not be stopped
-                    say("stopping")
-        finally:
-            say("everything is stopped, no process is left")
-
-
-def _run_up(arguments: argparse.Namespace, problem: Problem, deployment: Deployment, supervisor: Supervisor) -> int:
-    status = 0
-    try:
-        tell_story(problem, deployment, supervisor)
-    except NotRight as error:
-        say(f"NOT RIGHT: {error}")
-        status = 1
-    if not arguments.exit:
-        stay_up(deployment)
-    return status
+    return hold(
+        deployment,
+        lambda: prepare(arguments, problem, deployment),
+        lambda supervisor: tell_story(problem, deployment, supervisor),
+        leave=arguments.exit,
+    )
 
 
 def _absolute(contract: str) -> str:
     return str(Path(contract).resolve()) if contract.endswith(".py") else contract
-
-
-def _interrupt(number: int, _frame: object) -> NoReturn:
-    catch_signals(signal.SIG_IGN)
-    raise Interrupted(number)
-
-
-def catch_signals(handler: Any) -> None:  # noqa: ANN401 - a function or one of signal's own
-    """Let `handler` have the signals that end a program."""
-    for number in SIGNALS:
-        signal.signal(number, handler)
 
 
 def parse(words: list[str] | None) -> argparse.Namespace:
@@ -260,17 +185,8 @@ def _folder(text: str) -> Path:
 
 def main(words: list[str] | None = None) -> int:
     """The exit status: 0 right (or ended by Ctrl-C while up), 1 not right, 128 + signal when ended before."""
-    from model.errors import ModelError  # noqa: PLC0415 - after the command line has been understood
-
     arguments = parse(words)
-    catch_signals(_interrupt)
-    try:
-        return run(arguments)
-    except Interrupted as end:
-        return 128 + end.number
-    except (Unready, AlreadyRunning, ModelError) as error:
-        print(f"demo: {error}", file=sys.stderr)
-        return 1
+    return status_of("demo", lambda: run(arguments))
 
 
 if __name__ == "__main__":

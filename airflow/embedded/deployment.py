@@ -11,7 +11,7 @@ import json
 import os
 import secrets
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,7 @@ HOST = "127.0.0.1"
 SECONDS_A_TASK_MAY_TAKE = 24 * 3600
 # A component's variables begin with one of these. What the caller's shell holds of Airflow's own would break the rest.
 FOREIGN = ("AIRFLOW_", "AIRFLOW__", "_AIRFLOW")
+OURS = ("MODEL_", "SERVICE_")
 NO_PROXY = "127.0.0.1,localhost"
 
 
@@ -36,6 +37,8 @@ class Deployment:
     root: the project's folder.
     contract: a shipped contract's name or the path of a contract file; contract_name is the name inside it.
     data_dir, artifacts_dir: where the pipeline's files and bundles lie.
+    own: a folder for Airflow's home, its logs and the store too; then the caller's MODEL_* and SERVICE_* do not count.
+    settings: more variables of every component.
     """
 
     root: Path
@@ -45,16 +48,18 @@ class Deployment:
     artifacts_dir: Path
     airflow_port: int
     service_port: int
+    own: Path | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def home(self) -> Path:
         """AIRFLOW_HOME."""
-        return self.root / "airflow" / "home"
+        return (self.own or self.root / "airflow") / "home"
 
     @property
     def logs(self) -> Path:
         """Logs of the tasks; those of the components lie in its folder `components`."""
-        return self.root / "airflow" / "logs"
+        return (self.own or self.root / "airflow") / "logs"
 
     @property
     def database(self) -> Path:
@@ -64,7 +69,8 @@ class Deployment:
     @property
     def predictions_url(self) -> str:
         """The store of predictions: the caller's MODEL_DATABASE_URL, or a SQLite file beside the bundles."""
-        return os.environ.get("MODEL_DATABASE_URL") or f"sqlite:///{self.artifacts_dir / 'predictions.db'}"
+        beside = f"sqlite:///{self.artifacts_dir / 'predictions.db'}"
+        return beside if self.own else os.environ.get("MODEL_DATABASE_URL") or beside
 
     @property
     def spool_dir(self) -> Path:
@@ -83,7 +89,8 @@ class Deployment:
 
     def environment(self) -> dict[str, str]:
         """The environment of every component."""
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+        foreign = (*FOREIGN, *OURS) if self.own else FOREIGN
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         paths = [str(self.root / "airflow" / "config"), str(self.root / "app"), inherited.get("PYTHONPATH", "")]
         own = {
             "PYTHONPATH": os.pathsep.join(filter(None, paths)),
@@ -92,7 +99,7 @@ class Deployment:
             "NO_PROXY": ",".join(filter(None, [inherited.get("NO_PROXY"), NO_PROXY])),
             "no_proxy": ",".join(filter(None, [inherited.get("no_proxy"), NO_PROXY])),
         }
-        return inherited | own | self._model() | self._airflow() | self._secrets()
+        return inherited | own | self._model() | self._airflow() | self._secrets() | dict(self.settings)
 
     def components(self) -> list[Component]:
         """The programs: Airflow's three (the triggerer has nothing to do here), the service, its spool's shipper."""

@@ -73,6 +73,12 @@ def run_dag(airflow: AirflowClient, deployment: Deployment, dag: str, conf: Mapp
     """Trigger a DAG, tell when each task ends, and return the run's id. Raises NotRight when the run fails."""
     run = airflow.trigger(dag, conf, note="make demo")
     say(f"DAG {dag}: triggered")
+    follow(airflow, deployment, dag, run)
+    return run
+
+
+def follow(airflow: AirflowClient, deployment: Deployment, dag: str, run: str) -> None:
+    """Tell when each task of a run ends, until all have. Raises NotRight when the run fails."""
     told: set[tuple[str, int]] = set()
     deadline = time.monotonic() + SECONDS_A_RUN_MAY_TAKE
     while (state := airflow.run_state(dag, run)) not in FINISHED_RUN:
@@ -85,7 +91,6 @@ def run_dag(airflow: AirflowClient, deployment: Deployment, dag: str, conf: Mapp
     if state != "success":
         _tell_failures(deployment, dag, run, tasks)
         raise NotRight(f"DAG {dag} ended as {state}: {deployment.airflow_url}/dags/{dag}/runs/{run}")
-    return run
 
 
 def end_unfinished(airflow: AirflowClient, dag: str) -> None:

@@ -149,8 +149,9 @@ STEPS: Mapping[str, Step] = {
     ),
     "join_truth": Step(
         "the files in `truth/`, and the stored predictions",
-        "what proved true, in the store; a row that is there already is left alone",
-        "a file of truth that breaks the contract, or a store that does not answer (which is tried again)",
+        "what proved true, in the store; a row that is there already is left alone. A file that breaks the contract is "
+        "left out, counted (`left_out`) and told of in the log; the others are taken in",
+        "a store that does not answer (which is tried again)",
         "joined_truth",
     ),
     "measure": Step(

@@ -5,18 +5,32 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from dag_runs import (
+    AIRFLOW,
+    APPROVAL,
+    BATCH,
+    MONITORING,
+    TASKS,
+    TRAINING,
+    asset_events,
+    grow_old,
+    latest_run,
+    load,
+    run,
+    run_task,
+    run_what_events_started,
+    start_what_events_started,
+    states,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from pathlib import Path
 
-    from airflow.models.dagrun import DagRun
-    from airflow.sdk import DAG
+    from airflow.sdk import Asset
 
     from model.registry import Registry
 
@@ -26,123 +40,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Using `httpx` with `starlette.testclient`"),
 ]
 
-AIRFLOW = Path(__file__).resolve().parent.parent
-TRAINING, BATCH, MONITORING = "1_training_pipeline", "2_batch_prediction", "3_monitoring"
-APPROVAL = "4_retraining_approval"
-TASKS = {
-    TRAINING: ["validate", "collect", "preprocess", "train"],
-    BATCH: ["validate", "collect", "create_batch_data", "predict"],
-    MONITORING: ["join", "measure", "decide"],
-}
 HEAVY = {"matplotlib", "model", "numpy", "onnxruntime", "pandas", "pandera", "pyarrow", "scipy", "sklearn"}
-CONTRACT = """
-from model.contracts.reggaeton import contract, write_example
-
-def estimator():
-    from sklearn.ensemble import ExtraTreesClassifier
-    return ExtraTreesClassifier(n_estimators=10, min_samples_leaf=2, random_state=0)
-"""
-
-
-def load(dag_id: str) -> DAG:
-    """The DAG, read from its file as the DAG processor reads it."""
-    from airflow.dag_processing.dagbag import DagBag
-
-    read = DagBag(AIRFLOW / "dags" / f"{dag_id}.py")
-    assert read.import_errors == {}
-    return read.dags[dag_id]
-
-
-@pytest.fixture(scope="session")
-def database() -> None:
-    """Airflow's own database, made once."""
-    from airflow.utils import db
-
-    db.initdb()
-
-
-@contextmanager
-def settled(folder: Path) -> Iterator[None]:
-    """Settings of a data and an artifacts folder below `folder`, with the example's files, and a quick estimator."""
-    from model.contracts import find
-
-    contract = folder / "quick.py"
-    contract.write_text(CONTRACT)
-    own = {
-        "CONTRACT": contract,
-        "DATA_DIR": folder / "data",
-        "ARTIFACTS_DIR": folder / "artifacts",
-        "DATABASE_URL": f"sqlite:///{folder / 'predictions.db'}",
-        "FOLDS": 2,
-        "CV_REPEATS": 1,
-        "BOOTSTRAP_SAMPLES": 100,
-    }
-    with pytest.MonkeyPatch.context() as patched:
-        for name, value in own.items():
-            patched.setenv(f"MODEL_{name}", str(value))
-        write = find(str(contract)).write_example
-        assert write is not None
-        write(folder / "data")
-        yield
-    sys.modules.pop("user_contract_quick", None)
-
-
-@pytest.fixture
-def tree(tmp_path: Path) -> Iterator[Path]:
-    """Folders of this test's own, and the settings that name them."""
-    with settled(tmp_path):
-        yield tmp_path
-
-
-@pytest.fixture
-def registry(tree: Path) -> Registry:
-    """The bundles in `tree`."""
-    from model.registry import Registry
-
-    return Registry(tree / "artifacts", "reggaeton")
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The artifacts after a training on the example's files, by the steps without Airflow. Not to be changed."""
-    from model import tasks
-    from model.settings import Settings
-
-    folder = tmp_path_factory.mktemp("trained")
-    with settled(folder):
-        for step in TASKS[TRAINING]:
-            tasks.run(step, Settings(), lambda _: None)
-    return folder / "artifacts"
-
-
-@pytest.fixture
-def champion(trained: Path, tree: Path, registry: Registry) -> str:
-    """The version of a champion that stands in `tree`."""
-    shutil.copytree(trained, tree / "artifacts")
-    return registry.champion()
-
-
-def run(dag_id: str, **conf: object) -> DagRun:
-    """One whole run in this process."""
-    finished: DagRun = load(dag_id).test(run_conf=conf)
-    return finished
-
-
-def states(finished: DagRun) -> dict[str, tuple[str | None, int]]:
-    """Task -> how it ended, and at which attempt."""
-    return {task.task_id: (task.state, task.try_number) for task in finished.get_task_instances()}
-
-
-def asset_events(name: str) -> list[dict[str, Any]]:
-    """The extras of an asset's events, oldest first."""
-    from airflow.models.asset import AssetEvent, AssetModel
-    from airflow.utils.session import create_session
-    from sqlalchemy import select
-
-    with create_session() as session:
-        query = select(AssetEvent.extra).join(AssetModel, AssetModel.id == AssetEvent.asset_id)
-        return list(session.scalars(query.where(AssetModel.name == name).order_by(AssetEvent.id)))
-
 
 # ---------------------------------------------------------------------------------------------- shape
 
@@ -163,7 +61,6 @@ def test_monitoring_runs_by_the_clock_a_training_by_a_decision_and_a_batch_by_a_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     import bridge
-    from airflow.sdk import Asset
 
     from model.settings import Settings
 
@@ -402,68 +299,6 @@ def test_a_decision_to_train_again_starts_one_training_whose_reason_stands_in_th
     assert registry.champion() != champion
     assert registry.history()[-1]["why"] == event["reason"]
     assert registry.history()[-1]["who"] == MONITORING
-
-
-def grow_old(registry: Registry) -> None:
-    """Date every bundle as if it had been trained long ago."""
-    from datetime import UTC, datetime, timedelta
-
-    from model.bundle import read_manifest
-    from model.bundle.manifest import sealed
-
-    made = datetime.now(UTC) - timedelta(days=400)
-    for version in registry.versions():
-        folder = registry.root / version
-        (folder / "manifest.json").write_bytes(sealed(read_manifest(folder).model_copy(update={"created_at": made})))
-
-
-def run_what_events_started(dag_id: str) -> DagRun:
-    """The one run that Airflow's scheduler makes of the waiting asset events, with all of its tasks run here."""
-    start_what_events_started(dag_id)
-    for task in load(dag_id).tasks:
-        run_task(dag_id, task.task_id)
-    return latest_run(dag_id)
-
-
-def start_what_events_started(dag_id: str) -> None:
-    """The one run that Airflow's scheduler makes of the waiting asset events, with none of its tasks run."""
-    from airflow.jobs.job import Job
-    from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
-    from airflow.models.asset import AssetDagRunQueue
-    from airflow.models.dag import DagModel
-    from airflow.utils.session import create_session
-    from sqlalchemy import select
-
-    with create_session() as session:
-        assert len(session.scalars(select(AssetDagRunQueue).where(AssetDagRunQueue.target_dag_id == dag_id)).all()) == 1
-        scheduler = SchedulerJobRunner(Job())
-        scheduler._create_dag_runs_asset_triggered(dag_models=[session.get(DagModel, dag_id)], session=session)
-        session.flush()
-        latest_run(dag_id, session).state = "running"
-
-
-def latest_run(dag_id: str, session: Any = None) -> DagRun:
-    """The DAG's latest run."""
-    from airflow.models.dagrun import DagRun
-    from airflow.utils.session import create_session
-    from sqlalchemy import select
-
-    latest = select(DagRun).where(DagRun.dag_id == dag_id).order_by(DagRun.id.desc()).limit(1)
-    if session is not None:
-        return session.scalars(latest).one()
-    with create_session() as own:
-        return own.scalars(latest).one()
-
-
-def run_task(dag_id: str, task_id: str) -> None:
-    """Run one task of the latest run here, as far as it goes."""
-    from airflow.sdk.definitions.dag import _run_task
-    from airflow.utils.session import create_session
-
-    with create_session() as session:
-        instance = latest_run(dag_id, session).get_task_instance(task_id, session=session)
-        instance.try_number += 1
-    _run_task(ti=instance, task=load(dag_id).get_task(task_id))  # in a transaction of its own: SQLite lets one write
 
 
 def answer(dag_id: str, task_id: str, chosen: str) -> dict[str, Any]:

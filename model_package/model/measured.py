@@ -26,8 +26,9 @@ class Span:
         return (self.until - self.since) / timedelta(hours=1)
 
     def __str__(self) -> str:
-        """For people."""
-        return f"{self.since:%Y-%m-%d %H:%M} to {self.until:%Y-%m-%d %H:%M} UTC"
+        """For people; with seconds where one of the ends has some."""
+        clock = "%H:%M:%S" if self.since.second or self.until.second else "%H:%M"
+        return f"{self.since:%Y-%m-%d {clock}} to {self.until:%Y-%m-%d {clock}} UTC"
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,12 @@ class Settings(BaseSettings):
     monitor_origin: str = Field(
         "", max_length=200, description="Which predictions are measured: `online`, `batch`; empty: any"
     )
+    monitor_most_rows: int = Field(
+        200_000,
+        ge=1_000,
+        le=100_000_000,
+        description="Of a window with more predictions than that, so many are drawn by chance and measured",
+    )
     alert_webhook: SecretStr = Field(
         SecretStr(""),
         description="An http or https address that is told (POST, JSON) when something goes wrong and when it is over; "
@@ -127,7 +133,7 @@ class Settings(BaseSettings):
     retrain_age_days: float = Field(90, ge=0, description="Age from which a model is trained anew; 0: at no age")
     retrain_cool_down_hours: float = Field(
         72,
-        ge=1,
+        gt=0,
         le=YEAR_HOURS,
         description="Hours after a decision to retrain, or a newly trained bundle, in which no other one is made",
     )

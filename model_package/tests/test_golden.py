@@ -30,11 +30,21 @@ def schema(contract: Contract) -> str:
 
 
 def sql(contract: Contract) -> str:
-    both = with_truth(contract)
+    return created(with_truth(contract))
+
+
+def found_sql(contract: Contract) -> str:
+    metadata = sa.MetaData()
+    return created(
+        tuple(make(contract, metadata) for make in (findings.measures, findings.decisions, findings.incidents))
+    )
+
+
+def created(several: tuple[sa.Table, ...]) -> str:
     made = [
         str(sa.schema.CreateTable(table).compile(dialect=kind.dialect()))
         for kind in (postgresql, sqlite)
-        for table in both
+        for table in several
     ]
     return "\n".join(line.rstrip() for text in made for line in text.strip().splitlines())
 
@@ -74,6 +84,7 @@ VIEWS: dict[str, Callable[[Contract], str]] = {
     "schema.json": schema,
     "table.sql": sql,
     "traffic.sql": traffic_sql,
+    "findings.sql": found_sql,
     "join.sql": join,
     "monitors.json": plan,
     "columns.md": docs.columns_table,

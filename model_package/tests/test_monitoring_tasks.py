@@ -94,6 +94,17 @@ def test_a_window_measured_again_once_more_has_come_has_the_newer_figures_only(t
     assert counted == [[40.0], [130.0]]
 
 
+def test_of_a_large_window_a_sample_is_measured_and_all_predictions_are_counted(tmp_path: Path, version: str) -> None:
+    predict(tmp_path, version, 1_200)
+    said: list[str] = []
+    tasks.run("measure", one_window(tmp_path, monitor_most_rows=1_000), said.append)
+    assert any("1,200 predictions, of which 1,000 drawn by chance are measured" in line for line in said)
+    with Store(f"sqlite:///{tmp_path}/predictions.db", TRACKS) as store:
+        rows = {(one.measure, one.subject): one.rows for one in Findings(store, TRACKS).of(version, 1)}
+    assert rows["rows", ""] == rows["rows_per_hour", ""] == 1_200
+    assert rows["psi", "danceability"] == 1_000
+
+
 def test_a_version_whose_bundle_is_gone_is_named_and_the_others_are_measured(tmp_path: Path, version: str) -> None:
     predict(tmp_path, version, 30)
     predict(tmp_path, "20200101T000000Z-deadbeef", 30)
@@ -154,6 +165,18 @@ def test_a_run_that_is_tried_again_decides_once_and_says_the_same(tmp_path: Path
     assert len(decisions(tmp_path)) == 1
     quick_bundle(TRACKS, tmp_path / "artifacts", seed=1)  # the training has been made
     assert not tasks.run("decide", settings_in(tmp_path, run="hourly-7"), quiet)["retrain"]
+
+
+def test_a_bundle_that_is_no_champion_and_cannot_be_read_keeps_no_decision_from_being_made(
+    tmp_path: Path, version: str
+) -> None:
+    other = quick_bundle(TRACKS, tmp_path / "artifacts", seed=1)
+    registry = Registry(tmp_path / "artifacts", "reggaeton")
+    registry.promote(version, who="tests", why="the first one again")
+    (registry.root / other / "manifest.json").write_text("torn")
+    said: list[str] = []
+    assert tasks.run("decide", settings_in(tmp_path), said.append)["action"] == "keep"
+    assert any(f"{other}: its manifest cannot be read" in line for line in said)
 
 
 def test_drift_in_three_windows_of_stored_predictions_asks_for_a_training(tmp_path: Path, version: str) -> None:

@@ -13,7 +13,7 @@ from model.contracts.reggaeton import contract, stream
 from model.contracts.reggaeton_example import read_statistics
 from model.derived.frame import encode_frame, schema
 
-DRIFTS = ("none", "inputs", "prior", "concept", "meaning")
+DRIFTS = ("none", "inputs", "prior", "concept", "meaning", "style")
 
 
 @pytest.mark.parametrize("drift", DRIFTS)
@@ -103,3 +103,13 @@ def test_a_meaning_moves_labels_to_the_tracks_with_the_most_of_a_column_and_chan
     assert came.sum() / usual["target"].sum() == pytest.approx(0.5, abs=0.08)
     others = usual[(usual["target"] == 0) & ~came]
     assert usual.loc[came, "acousticness"].min() >= others["acousticness"].max()
+
+
+def test_a_new_style_is_reggaeton_beyond_what_its_column_ever_was_and_all_else_stays() -> None:
+    usual, styled = stream(20_000, seed=5), stream(20_000, seed=5, drift="style", strength=0.1, column="tempo")
+    new = styled["tempo"] > usual["tempo"].max()
+    assert new.mean() == pytest.approx(0.1, abs=0.01)
+    assert set(styled.loc[new, "target"]) == {1}
+    pd.testing.assert_frame_equal(styled[~new], usual[~new])
+    others = usual[usual["target"] == 0]
+    assert stats.ks_2samp(styled.loc[new, "danceability"], others["danceability"]).pvalue > 0.001

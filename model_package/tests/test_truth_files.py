@@ -154,6 +154,22 @@ def test_a_file_that_breaks_a_rule_is_named_with_its_line_and_nothing_is_stored(
     assert run("join", settings)[0]["unmatched"] == 0
 
 
+def test_monitoring_leaves_a_bad_file_out_by_name_and_takes_it_once_it_is_mended(settings: Settings) -> None:
+    predicted(settings, find("reggaeton").contract, 2)
+    write(settings, "good.csv", "id_new,target\n0,1\n")
+    write(settings, "half.csv", "id_new,target\n1")
+
+    summary, told = run("join_truth", settings)
+
+    assert (summary["files"], summary["left_out"], summary["with_truth"]) == (1, 1, 1)
+    assert "left out 1 files of truth" in told
+    assert "half.csv line 2" in told
+    write(settings, "half.csv", "id_new,target\n1,1\n")
+    summary, told = run("join_truth", settings)
+    assert (summary["left_out"], summary["with_truth"]) == (0, 2)
+    assert "left out" not in told
+
+
 def test_two_truths_of_one_key_at_different_moments_are_a_history(settings: Settings) -> None:
     predicted(settings, find("reggaeton").contract, 6)
     moments = "5,1,2026-11-20T00:00:00Z\n5,0,2026-11-21T00:00:00Z\n5,1,\n"

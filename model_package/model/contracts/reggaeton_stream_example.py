@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from model.columns import Integer, Number
 from model.contracts.reggaeton_example import (
     INTEGERS,
     THOUSANDTHS,
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     _Generator = np.random.Generator
     _Floats = NDArray[np.float64]
 
-Drift = Literal["none", "inputs", "prior", "concept", "meaning"]
+Drift = Literal["none", "inputs", "prior", "concept", "meaning", "style"]
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 CODES: Final = frozenset({"key", "mode"})
 _FURTHEST: Final = 3.0  # standard deviations: what lies further out is no likelier than what lies there
@@ -56,6 +57,8 @@ def stream(  # noqa: PLR0913 - all but the first can be left out
             label of another one. No model can do better on these.
         "meaning": the inputs and the share of reggaeton are as they were, but a share `strength` of it is no reggaeton
             any more, and as many of the other tracks are, those with the most of `column`. A new model can learn that.
+        "style": a share `strength` of the tracks is of a new style of reggaeton: `column` is higher than it ever was,
+            all else is as in tracks that are not reggaeton. Inputs, prior and concept change, and a model can learn it.
     since: the part of the stream, 0 .. 1, after which it drifts.
     """
     import numpy as np  # noqa: PLC0415 - the contract, which names this function, costs pydantic only
@@ -85,6 +88,8 @@ def _drifted(
             chosen = (generator.random(rows) < strength).nonzero()[0]
             labels[chosen] = labels[generator.permutation(chosen)]
             return values, labels
+        case "style":
+            return _styled(statistics, rows, strength, column, generator)
         case "meaning":
             values, labels = _tracks(statistics, rows, generator)
             return values, _renamed(labels, values[:, statistics["features"].index(column)], strength, generator)
@@ -164,6 +169,24 @@ def _tilted(
         values.append(some[kept])
         labels.append(true[kept])
     return np.concatenate(values)[:rows], np.concatenate(labels)[:rows]
+
+
+def _styled(
+    statistics: Statistics, rows: int, share: float, column: str, generator: _Generator
+) -> tuple[_Floats, NDArray[np.bool_]]:
+    """Tracks of which a share is other ones with `column` between its largest value and the contract's bound."""
+    from model.contracts.reggaeton import contract  # noqa: PLC0415 - it names this module's function
+
+    values, labels = _tracks(statistics, rows, generator)
+    new = generator.random(rows) < share
+    values[new] = _of_class(statistics, statistics["classes"]["other"], int(new.sum()), generator)
+    classes = statistics["classes"]
+    lowest = max(figures["quantiles"][column][-1] for figures in (classes["reggaeton"], classes["other"]))
+    numeric = (one for one in contract.columns if isinstance(one, Number | Integer))
+    (highest,) = (one.maximum for one in numeric if one.name == column)
+    place = statistics["features"].index(column)
+    values[new, place] = _recorded(column, generator.uniform(lowest, highest, int(new.sum())))
+    return values, labels | new
 
 
 def _frame(

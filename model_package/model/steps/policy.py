@@ -210,7 +210,8 @@ def _moment(moment: datetime | None) -> str:
 
 
 def _hours(policy: Policy) -> str:
-    return f"{policy.cool_down / timedelta(hours=1):g} hours"
+    hours = policy.cool_down / timedelta(hours=1)
+    return f"{hours:g} hours" if hours >= 1 else f"{hours * 60:g} minutes"
 
 
 def _days(span: timedelta) -> str:

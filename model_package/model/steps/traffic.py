@@ -18,10 +18,12 @@ UNBOUNDED = 10**12
 def traffic_figures(contract: Contract, window: Window) -> Iterator[Figure]:
     """Rows, rows an hour, latency in milliseconds, and the share of each label that was answered."""
     count = window.count
-    yield Figure("rows", "", float(count), rows=count, why=f"{count:,} predictions")
+    total = count if window.total is None else window.total
+    drawn = f", of which {count:,} drawn by chance are measured" if total > count else ""
+    yield Figure("rows", "", float(total), rows=total, why=f"{total:,} predictions{drawn}")
     if window.hours:
-        hourly = count / window.hours
-        yield Figure("rows_per_hour", "", hourly, rows=count, why=f"{hourly:,.1f} predictions an hour")
+        hourly = total / window.hours
+        yield Figure("rows_per_hour", "", hourly, rows=total, why=f"{hourly:,.1f} predictions an hour")
     yield from _latency(window)
     classes = contract.target.classes
     found = codes(classes, window.labels)

@@ -27,6 +27,7 @@ class Window:
     truth: the labels or values that came true [n], missing where they have not come yet; None when none has.
     latency_ms: of the requests [n], missing for batches; None when not known.
     hours: how long the window is, for rates of traffic; None when not known.
+    total: how many predictions there were, where these are a sample of them; None when they are all.
     """
 
     rows: pd.DataFrame | Mapping[str, Any]
@@ -35,6 +36,7 @@ class Window:
     truth: Any = None
     latency_ms: Any = None
     hours: float | None = None
+    total: int | None = None
 
     @property
     def count(self) -> int:

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
 from model import assets
@@ -26,12 +27,14 @@ from model.tasks.job import Job, Summary
 from model.truth import Window
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from model.steps.monitor import Shares
+    from model.steps.monitor import Reference, Shares
+    from model.steps.monitor import Window as MeasuredWindow
     from model.steps.policy import Policy, Trainings, Verdict
 
+    Remembered = tuple[Contract, Reference]
+
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+OF_ANSWERS: Final = ("label", "score", "truth", "latency_ms")
 MOST_FIGURES: Final = 500  # a version, in the file that the service shows
 MOST_VERSIONS: Final = 3
 MOST_ALARMS_TOLD: Final = 20
@@ -39,9 +42,12 @@ MOST_REASON: Final = 500  # what the audit keeps of it
 
 
 def join_truth(job: Job) -> Summary:
-    """Take in what proved true from the files, and say how much of it fits the predictions."""
-    taken = truth.truth(job)
-    return truth.join(job) | {"files": taken["files"]}
+    """Take in what proved true from the files, and say how much of it fits the predictions.
+
+    A file that breaks the contract is told of and left out: it must not stop what watches the model.
+    """
+    taken = truth.truth_of_good_files(job)
+    return truth.join(job) | {"files": taken["files"], "left_out": taken["left_out"]}
 
 
 # -------------------------------------------------------------------------------------------- measure
@@ -54,10 +60,12 @@ def measure(job: Job) -> Summary:
     with Store(job.settings.database_url.get_secret_value(), job.contract) as store:
         _count_earlier(job, store)
         findings = Findings(store, job.contract)
+        remembered = cache(partial(_remembered, job))
         for span in spans:
             for version in _versions(job, store, span):
-                found = _measured(job, store, span, version)
-                if found is not None:
+                known = remembered(version)
+                if known is not None:
+                    found = _measured(job, store, (span, version), known)
                     total += findings.replace(version, span, found)
                     alarming += _tell(job, span, version, found)
         _show(job, findings)
@@ -98,16 +106,24 @@ def _versions(job: Job, store: Store, span: Span) -> list[str]:
     return sorted({one.version for one in store.joined_counts(_inside(job, span))})
 
 
-def _measured(job: Job, store: Store, span: Span, version: str) -> list[Measured] | None:
-    from model.steps import monitor  # noqa: PLC0415 - `--help` costs no pandas
+def _remembered(job: Job, version: str) -> Remembered | None:
+    """What a version's bundle knows of its training; None, and told, when the bundle cannot be used."""
+    from model.steps.monitor import Reference  # noqa: PLC0415 - `--help` costs no pandas
 
     try:
-        contract, reference = _remembered(job, version)
+        with contextlib.closing(job.registry.load(version)) as checked:
+            text = (checked.folder / "reference.json").read_bytes()
+            return checked.contract, Reference.from_json(text)
     except BundleError as error:
-        job.report(f"{span}, {version}: cannot be measured: {error}")
+        job.report(f"{version}: cannot be measured: {error}")
         return None
-    own, inputs = _read(store, _inside(job, span, version))
-    window = monitor.Window(inputs, own["label"], own["score"], own["truth"], own["latency_ms"], span.hours)
+
+
+def _measured(job: Job, store: Store, of: tuple[Span, str], known: Remembered) -> list[Measured]:
+    from model.steps import monitor  # noqa: PLC0415 - `--help` costs no pandas
+
+    (span, version), (contract, reference) = of, known
+    window = _drawn(job, store, _inside(job, span, version), span.hours)
     frame, shares = monitor.measure_all(contract, reference, window)
     rows: list[dict[str, Any]] = frame.to_dict(orient="records")  # type: ignore[assignment]  # its keys are texts
     return [_with_shares(Measured(version=version, span=span, **row), shares) for row in rows]
@@ -118,20 +134,17 @@ def _with_shares(one: Measured, shares: Shares) -> Measured:
     return one if found is None else replace(one, shares=found)
 
 
-def _remembered(job: Job, version: str) -> tuple[Contract, Any]:
-    from model.steps.monitor import Reference  # noqa: PLC0415
+def _drawn(job: Job, store: Store, inside: Window, hours: float) -> MeasuredWindow:
+    """The predictions of a window with their truth, or as many of them as memory is meant to hold."""
+    from model.steps.monitor import Window as MeasuredWindow  # noqa: PLC0415
+    from model.steps.sample import Sample  # noqa: PLC0415
 
-    with contextlib.closing(job.registry.load(version)) as checked:
-        text = (checked.folder / "reference.json").read_bytes()
-        return checked.contract, Reference.from_json(text)
-
-
-def _read(store: Store, window: Window) -> tuple[pd.DataFrame, pd.DataFrame]:
-    import pandas as pd
-
-    parts = [(some.frame, some.inputs) for some in store.joined(window)]
-    own, inputs = (pd.concat(some, ignore_index=True) for some in zip(*parts, strict=True))
-    return own, inputs
+    sample = Sample(job.settings.monitor_most_rows)
+    for some in store.joined(inside):
+        sample.add(some.frame["prediction_id"], some.frame[list(OF_ANSWERS)], some.inputs)
+    own, inputs = sample.frames()
+    label, score, truth_of, latency = (own[name] for name in OF_ANSWERS)
+    return MeasuredWindow(inputs, label, score, truth_of, latency, hours, sample.total)
 
 
 def _tell(job: Job, span: Span, version: str, found: Iterable[Measured]) -> int:
@@ -241,10 +254,21 @@ def policy_of(job: Job) -> Policy:
 def _trainings(job: Job, findings: Findings, version: str) -> Trainings:
     from model.steps.policy import Trainings  # noqa: PLC0415
 
-    made = {one: read_manifest(job.registry.root / one).created_at for one in job.registry.versions()}
+    made = dict(_made(job, version))
     decided = findings.decisions(1, "retrain")
     latest = decided[0].at if decided else None
     return Trainings(made[version], max(made.values()), latest, asked(job.registry.retraining_file))
+
+
+def _made(job: Job, champion: str) -> Iterator[tuple[str, datetime]]:
+    """When each bundle was made. One that cannot be read any more is nobody's evidence, unless it is the champion."""
+    for version in job.registry.versions():
+        try:
+            yield version, read_manifest(job.registry.root / version).created_at
+        except BundleError:
+            if version == champion:
+                raise
+            job.report(f"{version}: its manifest cannot be read, it is not counted among the trainings")
 
 
 def _facts(trainings: Trainings, verdict: Verdict, policy: Policy) -> dict[str, Any]:

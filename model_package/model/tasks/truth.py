@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from model import raw
-from model.errors import DataError, Failure
+from model.errors import DataError, Failure, bounded
 from model.store import Store
 from model.tasks.job import Job, Summary
 from model.truth import Joined, Recorded, Window
@@ -23,6 +23,26 @@ def truth(job: Job) -> Summary:
     failures = [failure for rows in read for failure in rows.failures]
     if failures:
         raise DataError(f"the truth breaks contract {job.contract.name!r}: nothing of it was stored", failures)
+    return _store(job, read)
+
+
+def truth_of_good_files(job: Job) -> Summary:
+    """The same where nobody looks on: a file that breaks a rule is left out and told of, and the others are stored.
+
+    It stays where it is, so that it is read again once it is mended, or has been written to its end.
+    """
+    read = [_read(job, path) for path in _paths(job)]
+    good, bad = ([rows for rows in read if bool(rows.failures) is broken] for broken in (False, True))
+    failures = [failure for rows in bad for failure in rows.failures]
+    if failures:
+        names = bounded(", ".join(rows.file for rows in bad))
+        job.report(
+            str(DataError(f"left out {len(bad)} files of truth, mend them or take them away: {names}", failures))
+        )
+    return _store(job, good) | {"left_out": len(bad)}
+
+
+def _store(job: Job, read: list[TruthRows]) -> Summary:
     recorded = Recorded()
     with Store(job.settings.database_url.get_secret_value(), job.contract) as store:
         for rows in read:
