@@ -1,4 +1,5 @@
-# The prediction service: no Airflow, no pandas, no scikit-learn.
+# The prediction service: no Airflow, no pandas, no scikit-learn. Its dashboard is the same program in a container of its own,
+# which alone loads the database's libraries.
 # Build from the root of the repository: docker build -f service.Dockerfile .
 
 FROM python:3.11-slim-bookworm AS installer
@@ -6,10 +7,10 @@ COPY .ci/uv.txt /build/
 RUN python -m pip install --quiet --root-user-action ignore --no-cache-dir --require-hashes --only-binary :all: -r /build/uv.txt
 
 FROM installer AS locked
-COPY app/requirements.txt /build/
+COPY app/requirements-dashboard.txt /build/
 RUN uv venv --quiet --python /usr/local/bin/python /opt/venv \
  && uv pip install --quiet --system-certs --no-cache --compile-bytecode --python /opt/venv/bin/python \
-    --require-hashes -r /build/requirements.txt
+    --require-hashes -r /build/requirements-dashboard.txt
 
 FROM installer AS package
 COPY model_package/requirements-test.txt /build/

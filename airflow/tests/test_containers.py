@@ -107,6 +107,22 @@ def test_the_service_has_no_network_and_its_shipper_no_secret_but_the_prediction
     assert shipper["environment"]["MODEL_DATABASE_URL"] == store
 
 
+def test_the_dashboard_reads_the_store_in_a_process_of_its_own_and_the_service_stands_in_for_it() -> None:
+    service, dashboard = SERVICES["service"], SERVICES["dashboard"]
+    assert dashboard["image"] == service["image"]
+    assert dashboard["user"] == service["user"]
+    assert set(re.findall(r"\$\{(\w+):\?", str(dashboard["environment"]))) == {"PREDICTIONS_PASSWORD"}
+    assert (
+        dashboard["environment"]["SERVICE_DATABASE_URL"]
+        == AIRFLOW["airflow-worker"]["environment"]["MODEL_DATABASE_URL"]
+    )
+    assert "SERVICE_DATABASE_URL" not in service["environment"]
+    sockets = [one["environment"]["SERVICE_UDS"] for one in (dashboard, service)]
+    nginx = (ROOT / "app" / "nginx.conf").read_text(encoding="utf-8")
+    assert re.findall(r"server unix:(\S+?)(?: backup)?;", nginx[nginx.index("upstream dashboard") :])[:2] == sockets
+    assert "SERVICE_ADMIN_TOKEN" not in service["environment"]
+
+
 def test_images_are_named_with_a_version() -> None:
     named = [service["image"] for service in SERVICES.values()]
     named += [name for file in DOCKERFILES for name in re.findall(r"^FROM (\S+:\S+)", file.read_text(), re.MULTILINE)]

@@ -161,7 +161,9 @@ def _value(one: object) -> str:
     return f"{value:.2f}" if abs(value) < 10 else f"{value:,.1f}"  # noqa: PLR2004 - an RMSE may be large
 
 
-def _refused(refused: Refused) -> Card:
+def _refused(refused: Refused) -> Card | None:
+    if not refused.requests:  # another process answers them, or nobody has asked
+        return None
     said = " · ".join(f"{count:,} with {status}" for status, count in refused.by_status[:3])
     note = f"of {refused.requests:,} since the service started"
     return Card("Refused requests", f"{refused.refused:,}", f"{said}, {note}" if said else note)
