@@ -16,7 +16,7 @@ from model.derived import joins
 from model.derived.tables import input_name, predictions, truths
 from model.errors import StoreError, StoreRefused, bounded
 from model.joined import JoinedRows, joined_rows
-from model.stored import Stored
+from model.stored import OWN, stored
 from model.truth import Joined, Recorded, Truth, Unjoined, Window
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from model.contract import Contract
+    from model.stored import Stored
 
 ROWS_A_STATEMENT = 500
 ROWS_A_DELETION = 10_000
@@ -128,15 +129,12 @@ class Store:
     def inputs(self, window: Window) -> Iterator[Stored]:
         """The predictions of a window with the features they were made from, at most 10,000 at once, in no order."""
         table, features = self._table, self._contract.features
-        own = ("prediction_id", "version", "contract_fingerprint", "label", "score")
-        query = sa.select(*(table.c[name] for name in (*own, *map(input_name, features))))
+        query = sa.select(*(table.c[name] for name in (*OWN, *map(input_name, features))))
         query = query.where(*joins.inside(table, window)).execution_options(yield_per=ROWS_A_READING)
         with self._translated(), self._engine.connect() as connection:
             # A server keeps the rest of the rows; SQLite steps through them.
             for rows in connection.execute(query).partitions():
-                ids, versions, fingerprints, labels, scores, *lists = map(list, zip(*rows, strict=True))
-                columns = {column.name: _in_utc(values) for column, values in zip(features, lists, strict=True)}
-                yield Stored(ids, versions, fingerprints, labels, scores, columns)
+                yield stored(features, rows)
 
     def prune(self, before: datetime, origin: str | None = None) -> Iterator[int]:
         """Delete the predictions made before a moment, the oldest first; yields how many after each transaction."""
@@ -294,13 +292,6 @@ def _make_durable(connection: Any, _: object) -> None:  # noqa: ANN401 - a DB-AP
 
 def _unanswered(error: Exception) -> StoreError:
     return StoreError(f"the prediction store did not answer: {type(error).__name__}: {bounded(error)}")
-
-
-def _in_utc(values: list[Any]) -> list[Any]:
-    """SQLite forgets that moments are in UTC."""
-    return [
-        value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value for value in values
-    ]
 
 
 def _batched(rows: Iterable[T], size: int) -> Iterator[list[T]]:

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from model.columns import Column
+
+OWN = ("prediction_id", "version", "contract_fingerprint", "label", "score")
+LONGEST_REFUSAL = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +32,41 @@ class Stored:
     def __len__(self) -> int:
         """How many there are."""
         return len(self.ids)
+
+
+class Shadowed(NamedTuple):
+    """What a challenger says of a prediction that was made at `created_at`: an answer, or why it gives none.
+
+    label, score: as in `predictions_<contract>`; None when `refused` says why there are none.
+    """
+
+    prediction_id: str
+    created_at: datetime
+    label: Any
+    score: float | None
+    refused: str | None
+
+
+class Compared(NamedTuple):
+    """Some predictions with a challenger's answers, by column; None where it refused, or truth is not known."""
+
+    ids: list[str]
+    versions: list[str]
+    labels: list[Any]
+    scores: list[float]
+    challenger_labels: list[Any]
+    challenger_scores: list[float | None]
+    refused: list[str | None]
+    truths: list[Any]
+
+
+def stored(features: Sequence[Column], rows: Sequence[Sequence[Any]]) -> Stored:
+    """Rows of the store, at least one: the columns `OWN`, then the inputs of the features in their order."""
+    ids, versions, fingerprints, labels, scores, *lists = map(list, zip(*rows, strict=True))
+    columns = {column.name: [in_utc(value) for value in values] for column, values in zip(features, lists, strict=True)}
+    return Stored(ids, versions, fingerprints, labels, scores, columns)
+
+
+def in_utc(value: Any) -> Any:  # noqa: ANN401 - whatever a database holds
+    """SQLite forgets that moments are in UTC."""
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value

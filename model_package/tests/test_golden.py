@@ -30,11 +30,11 @@ def schema(contract: Contract) -> str:
 
 
 def sql(contract: Contract) -> str:
-    both = with_truth(contract)
+    every = (*with_truth(contract), tables.shadows(contract, sa.MetaData()))
     made = [
         str(sa.schema.CreateTable(table).compile(dialect=kind.dialect()))
         for kind in (postgresql, sqlite)
-        for table in both
+        for table in every
     ]
     return "\n".join(line.rstrip() for text in made for line in text.strip().splitlines())
 
