@@ -102,7 +102,7 @@ class Deployment:
         return inherited | own | self._model() | self._airflow() | self._secrets() | dict(self.settings)
 
     def components(self) -> list[Component]:
-        """The programs: Airflow's three (the triggerer has nothing to do here), the service, its spool's shipper."""
+        """The programs: Airflow's three (the triggerer has nothing to do here), the service, shipper, shadow."""
         airflow = (sys.executable, "-P", "-m", "airflow")
         return [
             Component("api-server", (*airflow, "api-server")),
@@ -110,6 +110,8 @@ class Deployment:
             Component("dag-processor", (*airflow, "dag-processor")),
             Component("service", (sys.executable, "-P", "-m", "app")),
             Component("shipper", (sys.executable, "-P", "-m", "model", "ship", "--follow")),
+            # A process of its own: a challenger that takes its process with it takes nothing else.
+            Component("shadow", (sys.executable, "-P", "-m", "model", "shadow", "--follow")),
         ]
 
     def _model(self) -> dict[str, str]:

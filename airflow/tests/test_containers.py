@@ -123,6 +123,17 @@ def test_the_dashboard_reads_the_store_in_a_process_of_its_own_and_the_service_s
     assert "SERVICE_ADMIN_TOKEN" not in service["environment"]
 
 
+def test_the_shadow_has_the_shippers_secret_the_workers_user_and_nothing_to_write_but_bundles() -> None:
+    shadow, worker = SERVICES["prediction-shadow"], AIRFLOW["airflow-worker"]
+    assert shadow["environment"]["MODEL_DATABASE_URL"] == worker["environment"]["MODEL_DATABASE_URL"]
+    assert set(re.findall(r"\$\{(\w+):\?", str(shadow["environment"]))) == {"PREDICTIONS_PASSWORD"}
+    assert shadow["user"] == worker["user"]
+    assert [volume for volume in shadow["volumes"] if not volume.endswith(":ro")] == [
+        "${ARTIFACTS_FOLDER:-./airflow/artifacts}:/opt/airflow/artifacts"
+    ]
+    assert set(shadow["volumes"]) <= {*worker["volumes"], "${DATA_FOLDER:-./airflow/data}:/opt/airflow/data:ro"}
+
+
 def test_images_are_named_with_a_version() -> None:
     named = [service["image"] for service in SERVICES.values()]
     named += [name for file in DOCKERFILES for name in re.findall(r"^FROM (\S+:\S+)", file.read_text(), re.MULTILINE)]

@@ -249,6 +249,13 @@ def test_what_the_service_commits_is_where_the_shipper_looks(deployment: Deploym
     assert environment["MODEL_DATABASE_URL"] == deployment.predictions_url
 
 
+def test_the_shadow_reads_the_store_that_the_shipper_fills(deployment: Deployment) -> None:
+    (shadow,) = [part for part in deployment.components() if part.name == "shadow"]
+
+    assert shadow.command[-4:] == ("-m", "model", "shadow", "--follow")
+    assert deployment.environment()["MODEL_ARTIFACTS_DIR"] == deployment.environment()["SERVICE_ARTIFACTS_DIR"]
+
+
 def test_every_setting_that_is_made_is_one_that_airflow_knows(deployment: Deployment) -> None:
     """A misspelt variable would be ignored in silence."""
     from airflow.configuration import conf

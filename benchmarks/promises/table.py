@@ -17,6 +17,7 @@ from promises.measures import (
     overload,
     recomputed,
     restart,
+    shadow,
     slow_sockets,
     stall,
     swap_everywhere,
@@ -69,6 +70,13 @@ PROMISES: Final[tuple[Promise, ...]] = (
         "failed, lost or stored twice while the database was away and the shipper was killed",
         Goal("=", 0),
         outage.measure,
+        needs=("postgresql",),
+    ),
+    Promise(
+        "shadow",
+        "failed, or not answered once by a challenger that was killed, damaged and mended beside the champion",
+        Goal("=", 0),
+        shadow.measure,
         needs=("postgresql",),
     ),
     Promise(

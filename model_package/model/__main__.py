@@ -137,6 +137,44 @@ def ship(
 
 
 @app.command()
+def shadow(
+    context: typer.Context,
+    version: Annotated[
+        str | None, typer.Argument(help="Have this version answer beside the champion from now on, and end")
+    ] = None,
+    why: Why = "",
+    *,
+    off: Annotated[bool, typer.Option("--off", help="Have no version answer beside the champion, and end")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on with what comes, until SIGTERM")] = False,
+) -> None:
+    """Have the challenger answer what the champion has answered, each once; or set the challenger."""
+    settings = _settings(context, shadow_follow=follow or None)
+    if version is not None and (off or follow):
+        raise typer.BadParameter("a version is set without --off and --follow", param_hint="VERSION")
+    if off:
+        was = _registry(settings).shadow_off(who=settings.who, why=why or "by hand")
+        typer.echo(f"{was} shadows no more; what it answered stays" if was else "no version shadowed")
+    elif version is not None:
+        challenger = _registry(settings).shadow(version, who=settings.who, why=why or "by hand")
+        typer.echo(
+            f"{version} answers beside the champion what is asked since {challenger.since:%Y-%m-%d %H:%M:%S} UTC"
+        )
+    else:
+        _run("shadow", settings)
+
+
+@app.command()
+def compare(
+    context: typer.Context,
+    version: Annotated[str | None, typer.Option(help="The version that shadowed; the challenger when not said")] = None,
+    since: Annotated[str | None, typer.Option(help="A moment, e.g. 2026-11-01 or 2026-11-01T12:00:00Z")] = None,
+    until: Annotated[str | None, typer.Option(help="A moment, not included")] = None,
+) -> None:
+    """Set a challenger's answers beside the champion's: agreement, flips, and both's quality where truth is known."""
+    _run("compare", _settings(context, compare_version=version, compare_since=since, compare_until=until))
+
+
+@app.command()
 def truth(
     context: typer.Context,
     path: Annotated[
@@ -232,15 +270,16 @@ def bundles(context: typer.Context) -> None:
     from model.derived.docs import headline  # noqa: PLC0415
 
     registry = _registry(_settings(context))
-    champion = registry.champion_or_none()
+    champion, challenger = registry.champion_or_none(), registry.challenger()
+    shadowing = challenger.version if challenger else None
     for version in registry.versions():
         manifest = read_manifest(registry.root / version)
-        mark = "*" if version == champion else " "
+        mark = "*" if version == champion else "+" if version == shadowing else " "
         figure = headline(json.loads((registry.root / version / "metrics.json").read_bytes()))
         typer.echo(f"{mark} {version}  {figure}  seed {manifest.facts.seed}, data {manifest.facts.data[:8]}")
         if manifest.facts.served_by == "pipeline":
             typer.echo(f"    served by its pipeline, no compiled form: {manifest.facts.not_compiled}")
-    typer.echo(f"{len(registry.versions())} bundles in {registry.root}; * serves")
+    typer.echo(f"{len(registry.versions())} bundles in {registry.root}; * serves, + shadows")
 
 
 @app.command()

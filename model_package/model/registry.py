@@ -2,10 +2,11 @@
 
     artifacts/<contract name>/<version>/     bundles (model.bundle)
     artifacts/<contract name>/champion       the version that serves, replaced atomically
-    artifacts/<contract name>/history.jsonl  a line for each promotion and rollback: who, when, why
+    artifacts/<contract name>/challenger     the version that answers beside it, and since when; absent: none does
+    artifacts/<contract name>/history.jsonl  a line for each promotion, rollback or change of challenger
 
-The champion file alone decides what serves. A line is written to the audit first, as an intention: where a process
-died between the two, the line is followed by one that says so.
+The champion file alone decides what serves, the challenger file what answers beside it. A line is written to the audit
+first, as an intention: where a process died before the champion changed, the line is followed by one that says so.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model import bundle
+from model.challenger import Challenger, differences, read_challenger
 from model.errors import BundleError, BundleNotFound, bounded
 
 if TYPE_CHECKING:
@@ -30,7 +32,8 @@ if TYPE_CHECKING:
     from model.signature import PublicKeys
 
 
-MOST_NAME_CHARACTERS = 200  # read of the champion file
+MOST_NAME_CHARACTERS = 200  # read of the champion file, and of the challenger's
+OF_CHALLENGERS = ("shadow", "shadow off")  # events of the audit
 
 
 def _now() -> datetime:
@@ -53,9 +56,11 @@ class Registry:
         self._clock = clock
         self.root = artifacts_dir / contract_name
         self.champion_file = self.root / "champion"
+        self.challenger_file = self.root / "challenger"
         self.history_file = self.root / "history.jsonl"
         self.monitoring_file = self.root / "monitoring.json"
         self.retraining_file = self.root / "retraining.json"
+        self.shadow_file = self.root / "shadow.json"
 
     def versions(self) -> list[str]:
         """All versions, oldest first (a version begins with its time)."""
@@ -75,6 +80,14 @@ class Registry:
         with contextlib.suppress(BundleNotFound):
             return self.champion()
         return None
+
+    def challenger(self) -> Challenger | None:
+        """The version that answers beside the champion, or None. Raises BundleError when the file says neither."""
+        try:
+            with self.challenger_file.open() as file:
+                return read_challenger(file.read(MOST_NAME_CHARACTERS))
+        except FileNotFoundError:
+            return None
 
     def load(self, version: str) -> Bundle:
         """The bundle of that version, checked."""
@@ -105,6 +118,46 @@ class Registry:
             self._replace_champion("rollback", version, who, why)
         return version
 
+    def shadow(self, version: str, *, who: str = "", why: str = "") -> Challenger:
+        """Have `version` answer beside the champion from now on; asked again, it goes on as it began.
+
+        Raises as `load`, and BundleError when its features or its target are not the champion's.
+        """
+        self._check_comparable(version)
+        with self._locked():
+            before = self._challenger_or_none()
+            if before is not None and before.version == version:
+                return before
+            challenger = Challenger(version, self._clock())
+            self._append(self._entry("shadow", version, before.version if before else None, who, why))
+            bundle.replace_file(self.challenger_file, challenger.line().encode())
+        return challenger
+
+    def shadow_off(self, *, who: str = "", why: str = "") -> str | None:
+        """Have no version answer beside the champion; returns which one did."""
+        with self._locked():
+            before = self._challenger_or_none()
+            if before is not None:
+                self._append(self._entry("shadow off", before.version, before.version, who, why))
+            self.challenger_file.unlink(missing_ok=True)
+        return before.version if before else None
+
+    def _challenger_or_none(self) -> Challenger | None:
+        """Without complaining of a file that says nothing: it is about to be replaced."""
+        with contextlib.suppress(BundleError):
+            return self.challenger()
+        return None
+
+    def _check_comparable(self, version: str) -> None:
+        champion = self.champion()
+        with contextlib.closing(self.load(version)) as ours, contextlib.closing(self.load(champion)) as theirs:
+            found = differences(ours.contract, theirs.contract)
+        if found:
+            raise BundleError(
+                f"{version} cannot answer beside champion {champion}: {found} differ. "
+                "Choose a version that answers the same question: `python -m model bundles`"
+            )
+
     def history(self) -> list[dict[str, Any]]:
         """The audit, oldest first."""
         if not self.history_file.exists():
@@ -128,7 +181,7 @@ class Registry:
     def _completed(self, champion: str | None) -> list[dict[str, Any]]:
         """The audit's entries that took effect."""
         completed: list[dict[str, Any]] = []
-        for entry in self.history():
+        for entry in self._of_champions():
             if entry["event"] == "interrupted":
                 completed.pop()
             else:
@@ -137,25 +190,24 @@ class Registry:
             completed.pop()
         return completed
 
+    def _of_champions(self) -> list[dict[str, Any]]:
+        return [entry for entry in self.history() if entry["event"] not in OF_CHALLENGERS]
+
     def _replace_champion(self, event: str, version: str, who: str, why: str) -> None:
         before = self.champion_or_none()
         self._note_interruption(before)
-        entry = {
-            "event": event,
-            "version": version,
-            "before": before,
-            "who": bounded(who) or getpass.getuser(),
-            "when": self._time(),
-            "why": bounded(why, 500),
-        }
-        self._append(entry)
+        self._append(self._entry(event, version, before, who, why))
         bundle.replace_file(self.champion_file, f"{version}\n".encode())
 
     def _note_interruption(self, champion: str | None) -> None:
-        history = self.history()
+        history = self._of_champions()
         last = history[-1] if history else None
         if last and last["event"] != "interrupted" and last["version"] != champion:
             self._append({**last, "event": "interrupted", "why": f"died during {last['event']}", "when": self._time()})
+
+    def _entry(self, event: str, version: str, before: str | None, who: str, why: str) -> dict[str, Any]:
+        said = {"who": bounded(who) or getpass.getuser(), "when": self._time(), "why": bounded(why, 500)}
+        return {"event": event, "version": version, "before": before, **said}
 
     def _time(self) -> str:
         return self._clock().isoformat(timespec="milliseconds")

@@ -42,6 +42,16 @@ class Settings(BaseSettings):
     ship_follow: bool = Field(
         default=False, description="Whether `ship` goes on shipping what comes, until it is ended"
     )
+    shadow_follow: bool = Field(
+        default=False, description="Whether `shadow` goes on answering what comes, until it is ended"
+    )
+    shadow_share: float = Field(
+        0.2, gt=0, le=1, description="Share of its time that `shadow --follow` may work; it rests for the others"
+    )
+    shadow_unpromoted: bool = Field(
+        default=False,
+        description="Whether a newly trained bundle that is not promoted answers beside the champion from then on",
+    )
     keep_days: int = Field(0, ge=0, description="`prune` deletes predictions that are older than so many days; 0: none")
     prune_origin: str = Field("", max_length=200, description="Of which origin: `online`, `batch`; empty: of any")
     truth_from: Path | None = Field(
@@ -72,6 +82,11 @@ class Settings(BaseSettings):
     replay_until: Moment | None = Field(None, description="and before then")
     replay_recorded: str = Field("", description="`replay` takes only what this version answered; empty: any")
     replay_origin: str = Field("", max_length=200, description="Of which origin: `online`, `batch`; empty: of any")
+    compare_version: str = Field("", description="The version that `compare` sets beside; empty: the challenger")
+    compare_since: Moment | None = Field(
+        None, description="`compare` takes what was asked since then, e.g. 2026-11-01 or 2026-11-01T12:00:00Z"
+    )
+    compare_until: Moment | None = Field(None, description="and before then")
     reason: str = Field("", max_length=500, description="Why this run was started, kept in the audit")
     who: str = Field("", max_length=100, description="Who started it; empty: the operating system's user")
     run: str = Field(

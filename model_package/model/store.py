@@ -18,7 +18,7 @@ from model.engine import engine, unanswered
 from model.errors import StoreError, StoreRefused, bounded
 from model.growth import grow
 from model.joined import JoinedRows, joined_rows
-from model.stored import Stored, in_utc, recent
+from model.stored import OWN, recent, stored
 from model.traffic import Traffic, insertion
 from model.truth import Joined, Recorded, Truth, Unjoined, Window
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from model.contract import Contract
+    from model.stored import Stored
 
 ROWS_A_DELETION = 10_000
 ROWS_AT_ONCE = 50_000
@@ -152,15 +153,12 @@ class Store:
     def inputs(self, window: Window) -> Iterator[Stored]:
         """The predictions of a window with the features they were made from, at most 10,000 at once, in no order."""
         table, features = self._table, self._contract.features
-        own = ("prediction_id", "version", "contract_fingerprint", "label", "score")
-        query = sa.select(*(table.c[name] for name in (*own, *map(input_name, features))))
+        query = sa.select(*(table.c[name] for name in (*OWN, *map(input_name, features))))
         query = query.where(*joins.inside(table, window)).execution_options(yield_per=ROWS_A_READING)
         with self._translated(), self._engine.connect() as connection:
             # A server keeps the rest of the rows; SQLite steps through them.
             for rows in connection.execute(query).partitions():
-                ids, versions, fingerprints, labels, scores, *lists = map(list, zip(*rows, strict=True))
-                columns = {column.name: _in_utc(values) for column, values in zip(features, lists, strict=True)}
-                yield Stored(ids, versions, fingerprints, labels, scores, columns)
+                yield stored(features, rows)
 
     def prune(self, before: datetime, origin: str | None = None) -> Iterator[int]:
         """Delete the predictions made before a moment, the oldest first; yields how many after each transaction."""
@@ -240,8 +238,3 @@ class Store:
             for identity, said in latest.items()
         ]
         connection.execute(statement, rows)
-
-
-def _in_utc(values: list[Any]) -> list[Any]:
-    """SQLite forgets that moments are in UTC."""
-    return [in_utc(value) if isinstance(value, datetime) else value for value in values]

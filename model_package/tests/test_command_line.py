@@ -29,6 +29,8 @@ VERBS = (
     "measure",
     "decide",
     "ship",
+    "shadow",
+    "compare",
     "truth",
     "join",
     "prune",
@@ -132,6 +134,29 @@ def test_an_empty_spool_is_shipped_and_nothing_is_pruned_unless_it_is_said_how_o
     assert "--older-than DAYS" in succeeded(model(tmp_path, "prune"))
     said = succeeded(model(tmp_path, "prune", "--older-than", "30", "--origin", "online"))
     assert "0 predictions of reggaeton are left" in said
+
+
+def test_a_challenger_is_set_asked_compared_and_taken_off_by_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "nice", lambda _: 0)
+    tracks = find("reggaeton").contract
+    first, second = (quick_bundle(tracks, tmp_path / "artifacts", seed=seed) for seed in range(2))
+    refused = model(tmp_path, "shadow")
+    assert refused.returncode == 6
+    assert "python -m model shadow VERSION" in refused.stderr
+    assert f"{first} answers beside the champion" in succeeded(model(tmp_path, "shadow", first, "--why", "try it"))
+    assert "answered 0 predictions" in succeeded(model(tmp_path, "shadow"))
+    assert "nothing is drawn" in succeeded(model(tmp_path, "compare"))
+    listed = succeeded(model(tmp_path, "bundles"))
+    assert f"+ {first}" in listed
+    assert f"* {second}" in listed
+    assert model(tmp_path, "shadow", first, "--off").returncode == 2
+    assert f"{first} shadows no more" in succeeded(model(tmp_path, "shadow", "--off"))
+    assert "no version shadowed" in succeeded(model(tmp_path, "shadow", "--off"))
+    said = succeeded(model(tmp_path, "history"))
+    assert "try it" in said
+    assert "shadow off" in said
 
 
 def test_a_replay_without_predictions_says_so(tmp_path: Path) -> None:

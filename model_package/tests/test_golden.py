@@ -30,7 +30,7 @@ def schema(contract: Contract) -> str:
 
 
 def sql(contract: Contract) -> str:
-    return created(with_truth(contract))
+    return created((*with_truth(contract), tables.shadows(contract, sa.MetaData())))
 
 
 def found_sql(contract: Contract) -> str:

@@ -33,6 +33,8 @@ def test_every_import_contract_is_kept() -> None:
         ("model.__main__", ("pandas", "pandera", "sklearn", "onnxruntime", "sqlalchemy", "pyarrow")),
         ("model.spool", ("numpy", "sqlalchemy", "onnxruntime")),
         ("model.spool.shipper", ("pandas", "onnxruntime", "numpy")),
+        ("model.steps.shadow", ("pandas", "sklearn", "matplotlib", "sqlalchemy")),
+        ("model.tasks.shadow", ("pandas", "sklearn", "matplotlib", "pandera")),
         ("model.steps.replay", ("pandas", "sklearn", "matplotlib", "sqlalchemy")),
         ("model.boards", ("pandas", "pandera", "sklearn", "scipy", "onnx", "pyarrow", "matplotlib", "joblib")),
         ("model.store", ("pandas", "pandera", "sklearn", "pyarrow")),

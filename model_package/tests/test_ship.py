@@ -497,8 +497,13 @@ def test_old_predictions_are_pruned_in_parts_and_young_ones_stay(
         return tasks.run("prune", settings(tmp_path, url, **how), said.append)
 
     assert prune() == {"deleted": 0}
-    assert prune(keep_days=30, prune_origin="online") == {"deleted": 20, "deleted_truths": 0, "left": 20}
-    assert prune(keep_days=30) == {"deleted": 15, "deleted_truths": 0, "left": 5}
+    assert prune(keep_days=30, prune_origin="online") == {
+        "deleted": 20,
+        "deleted_truths": 0,
+        "deleted_shadows": 0,
+        "left": 20,
+    }
+    assert prune(keep_days=30) == {"deleted": 15, "deleted_truths": 0, "deleted_shadows": 0, "left": 5}
     assert any("deleted 10 predictions" in line for line in said)
 
 

@@ -123,6 +123,17 @@ def test_promote_never_and_always_do_what_they_say(trained: Settings) -> None:
     registry.rollback()
 
 
+def test_a_bundle_that_is_not_promoted_becomes_the_challenger_where_that_is_wanted(trained: Settings) -> None:
+    registry = Registry(trained.artifacts_dir, "reggaeton")
+    assert registry.challenger() is None
+    wanted = {"seed": 1, "promote": "never", "shadow_unpromoted": True, "who": "ada"}
+    version = run(trained.model_copy(update=wanted), "train")[0]["version"]
+    challenger = registry.challenger()
+    assert challenger is not None
+    assert challenger.version == version != registry.champion()
+    assert registry.shadow_off() == version
+
+
 def test_what_has_no_compiled_form_is_trained_signed_promoted_and_predicts(tmp_path: Path) -> None:
     private, public = make_pair(tmp_path / "keys")
     settings = example("diabetes", tmp_path, contract=neighbours(tmp_path), signing_key=str(private))

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import subprocess
-import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import sqlalchemy as sa
 
 from promises.database import Database, database
+from promises.followers import Follower, following
 from promises.keyed import Keyed
 from promises.load import Load, steadily
 from promises.promise import Measured, Report
-from promises.service import ROOT, Service, running
+from promises.service import running
 from promises.stored import Ledger
 
 REQUESTS_A_SECOND = 300
@@ -34,7 +31,7 @@ def measure(short: bool, report: Report) -> Measured:  # noqa: FBT001 - the sign
     seconds = SHORT_SECONDS if short else SECONDS
     with database() as server, running(workers=2) as service:
         load = Load(service.address, requests.make, requests.seen)
-        with shipping(service, server) as shipper:
+        with following(service, server.url, "ship", "--follow") as shipper:
             clients = steadily(load, REQUESTS_A_SECOND)
             _live_through(seconds, server, shipper, report)
             load.enough.set()
@@ -50,51 +47,7 @@ def measure(short: bool, report: Report) -> Measured:  # noqa: FBT001 - the sign
     )
 
 
-class Shipper:
-    """`python -m model ship --follow`, started again when it was killed."""
-
-    def __init__(self, service: Service, server: Database) -> None:
-        """Start it."""
-        own = {"MODEL_DATABASE_URL": server.url, "PYTHONPATH": str(ROOT / "model_package")}
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
-        self._environment = {**kept, **own}
-        self._command = [sys.executable, "-m", "model", "ship", "--follow", "--spool-dir", str(service.spool)]
-        self._folder = service.folder
-        self._process = self._started()
-
-    def _started(self) -> subprocess.Popen[bytes]:
-        with (self._folder / "shipper.log").open("ab") as log:
-            return subprocess.Popen(self._command, env=self._environment, cwd=self._folder, stdout=log, stderr=log)
-
-    def kill(self) -> None:
-        """SIGKILL, and start it again."""
-        self.end()
-        self._process = self._started()
-
-    def end(self) -> None:
-        """SIGKILL."""
-        self._process.kill()
-        self._process.wait()
-
-    def check_alive(self) -> None:
-        """Raise RuntimeError unless it runs: an outage is no reason to end."""
-        if self._process.poll() is not None:
-            said = (self._folder / "shipper.log").read_text(errors="replace")[-1000:]
-            raise RuntimeError(f"the shipper ended with status {self._process.returncode}: {said}")
-
-
-@contextlib.contextmanager
-def shipping(service: Service, server: Database) -> Iterator[Shipper]:
-    """A shipper from the service's spool into the database."""
-    shipper = Shipper(service, server)
-    try:
-        yield shipper
-        shipper.check_alive()
-    finally:
-        shipper.end()
-
-
-def _live_through(seconds: dict[str, float], server: Database, shipper: Shipper, report: Report) -> None:
+def _live_through(seconds: dict[str, float], server: Database, shipper: Follower, report: Report) -> None:
     for phase, length in seconds.items():
         report(phase)
         match phase:

@@ -1,5 +1,7 @@
 """Contract -> the SQL tables that hold its predictions, each with every input as it was sent, and what proved true.
 
+What a challenger answers to the same predictions stands in a table of its own, under the same ids.
+
 Own columns come first; the contract's columns follow as `input_<name>`, all nullable, so that a contract that
 grows adds columns and loses no row.
 """
@@ -12,6 +14,7 @@ from typing import Any, assert_never
 import sqlalchemy as sa
 
 from model.contract import Category, Column, Contract, Integer, Number, Target, Timestamp
+from model.stored import LONGEST_REFUSAL
 
 LONGEST_REQUEST_ID = 200
 LONGEST_PREDICTION_ID = 64
@@ -66,6 +69,25 @@ def truths(contract: Contract, metadata: sa.MetaData) -> sa.Table:
         # The winner of a subject is the last entry of its part of the index.
         sa.Index(identifier(f"ix_{name}_prediction_id"), "prediction_id", "at", "arrived_at", "truth_id"),
         sa.Index(identifier(f"ix_{name}_key"), "key", "at", "arrived_at", "truth_id"),
+    )
+
+
+def shadows(contract: Contract, metadata: sa.MetaData) -> sa.Table:
+    """The table `shadow_<contract name>`: what challengers answer to online predictions, once for each of them.
+
+    created_at: of the prediction; at: when the challenger was asked.
+    label, score: as in `predictions_<contract name>`; both NULL where `refused` says why there is no answer.
+    """
+    return sa.Table(
+        identifier(f"shadow_{contract.name}"),
+        metadata,
+        sa.Column("prediction_id", sa.String(LONGEST_PREDICTION_ID), primary_key=True),
+        sa.Column("version", sa.String(100), primary_key=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, index=True),
+        sa.Column("label", _label_type(contract.target), nullable=True),
+        sa.Column("score", sa.Double, nullable=True),
+        sa.Column("refused", sa.String(LONGEST_REFUSAL), nullable=True),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
     )
 
 

@@ -13,10 +13,11 @@ FLIP = "#d9480f"
 CELLS = 45
 
 
-def replay_picture(version: str, found: Comparison) -> bytes:
+def replay_picture(version: str, found: Comparison, axes_named: tuple[str, str] = ("score then", "score now")) -> bytes:
     """A PNG of the sample of a comparison that has rows: shaded cells where rows agree, a dot for each flip."""
     share = found.agreed / found.rows
-    figure, axes = drawn(f"{share:.2%} of {found.rows:,} rows agree", "score then", f"score now\n{version}")
+    title, (across, up) = f"{share:.2%} of {found.rows:,} rows agree", axes_named
+    figure, axes = drawn(title, across, f"{up}\n{version}")
     then, now, flipped = found.sample["then"], found.sample["now"], found.sample["flipped"]
     low, high = float(min(then.min(), now.min())), float(max(then.max(), now.max()))
     margin = (high - low or 1.0) / 20

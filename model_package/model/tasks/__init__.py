@@ -3,7 +3,7 @@
 training   validate -> collect -> preprocess -> train
 batch      validate_batch -> collect_batch -> create_batch_data -> predict
 monitoring join_truth (truth, then join) -> measure -> decide
-upkeep     ship, truth, join, prune, replay: no steps of a pipeline, and at any time
+upkeep     ship, shadow, compare, truth, join, prune, replay: no steps of a pipeline, and at any time
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from model.settings import Settings
-from model.tasks import batch, files, monitoring, prune, replay, ship, training, truth
+from model.tasks import batch, compare, files, monitoring, prune, replay, shadow, ship, training, truth
 from model.tasks.job import Clock, Job, Report, Summary, now
 
 __all__ = ["IDLE", "STEPS", "TASKS", "UPKEEP", "Clock", "Job", "Report", "Summary", "idle", "run"]
@@ -32,6 +32,8 @@ TASKS: dict[str, Callable[[Job], Summary]] = {
 STEPS = tuple(TASKS)
 UPKEEP: dict[str, Callable[[Job], Summary]] = {
     "ship": ship.ship,
+    "shadow": shadow.shadow,
+    "compare": compare.compare,
     "truth": truth.truth,
     "join": truth.join,
     "prune": prune.prune,

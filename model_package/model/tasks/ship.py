@@ -6,24 +6,19 @@ committed all of it, and what is shipped again is known by its id.
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-import threading
 import time
 from typing import TYPE_CHECKING, Final
 
 from model.errors import StoreError
 from model.spool import segment as files
 from model.spool.shipper import Shipper
+from model.tasks.following import alone, step_back, until_told
 from model.tasks.job import Job, Summary
 from model.truth import Recorded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    import threading
 
-LOWEST_PRIORITY: Final = 19
 SECONDS_BETWEEN_PASSES: Final = 1.0
 SECONDS_BETWEEN_LINES: Final = 60.0
 LONGEST_DELAY: Final = 30.0
@@ -36,9 +31,10 @@ def ship(job: Job) -> Summary:
     Raises StoreError when the store does not answer, unless it follows.
     """
     settings = job.settings
-    os.nice(LOWEST_PRIORITY)  # added to what it is, so that 19 is reached from anywhere
+    step_back()
     files.make_folder(settings.spool_dir)
-    with _until_told() as stop, _alone(settings.spool_dir, job, stop):
+    lock, doing = settings.spool_dir / LOCK, f"ships {settings.spool_dir}"
+    with until_told() as stop, alone(lock, doing, job.report, stop):
         with Shipper(settings.spool_dir, settings.database_url.get_secret_value(), job.report, stop) as shipper:
             if settings.ship_follow:
                 job.report(f"shipping what comes into {settings.spool_dir}")
@@ -95,33 +91,3 @@ class _Follower:
         if self._shipper.rows > self._told_rows and now >= self._tell_at:
             self._told_rows, self._tell_at = self._shipper.rows, now + SECONDS_BETWEEN_LINES
             self._job.report(_told(self._shipper))
-
-
-@contextlib.contextmanager
-def _until_told() -> Iterator[threading.Event]:
-    """An event that SIGTERM and SIGINT set, in a process's main thread, where alone signals can be caught."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextlib.contextmanager
-def _alone(folder: Path, job: Job, stop: threading.Event) -> Iterator[None]:
-    """One shipper a folder: another one waits until the first has ended."""
-    held = files.lock_if_free(folder / LOCK)
-    if held is None:
-        job.report(f"another process ships {folder}: I wait for its end")
-    while held is None and not stop.wait(SECONDS_BETWEEN_PASSES):
-        held = files.lock_if_free(folder / LOCK)
-    try:
-        yield
-    finally:
-        if held is not None:
-            os.close(held)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import model
 from model import assets, bundle
 from model.bundle import Bundle
-from model.errors import BundleDamaged, TrainingError, bounded
+from model.errors import BundleDamaged, BundleError, TrainingError, bounded
 from model.pipeline_process import PipelineProcess
 from model.signature import signer
 from model.tasks.job import Job, Summary
@@ -163,6 +163,8 @@ def _promote(job: Job, version: str, trained: Trained) -> bool:
             f"{version} is not promoted (promote={job.settings.promote}{_veto(trained)}): "
             f"{before or 'no bundle'} stays champion"
         )
+        if job.settings.shadow_unpromoted and before is not None:
+            _shadow(job, version)
         return False
     job.registry.promote(version, who=job.who, why=job.settings.reason or _why(before, trained))
     job.report(f"{version} is the champion now")
@@ -172,6 +174,16 @@ def _promote(job: Job, version: str, trained: Trained) -> bool:
 def _veto(trained: Trained) -> str:
     worse = (trained.comparison or {}).get("worse_on")
     return f"; surely worse on {worse}" if worse else ""
+
+
+def _shadow(job: Job, version: str) -> None:
+    """Have it answer beside the champion; a model of another question cannot, and was trained well all the same."""
+    try:
+        job.registry.shadow(version, who=job.who, why=job.settings.reason or "trained, and not promoted")
+    except BundleError as error:
+        job.report(f"it does not shadow: {error}")
+    else:
+        job.report(f"{version} answers beside the champion from now on")
 
 
 def _why(before: str | None, trained: Trained) -> str:

@@ -30,6 +30,16 @@ CREATE TABLE truth_diabetes (
 	arrived_at TIMESTAMP WITH TIME ZONE NOT NULL,
 	PRIMARY KEY (truth_id)
 )
+CREATE TABLE shadow_diabetes (
+	prediction_id VARCHAR(64) NOT NULL,
+	version VARCHAR(100) NOT NULL,
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+	label DOUBLE PRECISION,
+	score DOUBLE PRECISION,
+	refused VARCHAR(200),
+	at TIMESTAMP WITH TIME ZONE NOT NULL,
+	PRIMARY KEY (prediction_id, version)
+)
 CREATE TABLE predictions_diabetes (
 	prediction_id VARCHAR(64) NOT NULL,
 	created_at DATETIME NOT NULL,
@@ -61,4 +71,14 @@ CREATE TABLE truth_diabetes (
 	at DATETIME NOT NULL,
 	arrived_at DATETIME NOT NULL,
 	PRIMARY KEY (truth_id)
+)
+CREATE TABLE shadow_diabetes (
+	prediction_id VARCHAR(64) NOT NULL,
+	version VARCHAR(100) NOT NULL,
+	created_at DATETIME NOT NULL,
+	label DOUBLE,
+	score DOUBLE,
+	refused VARCHAR(200),
+	at DATETIME NOT NULL,
+	PRIMARY KEY (prediction_id, version)
 )

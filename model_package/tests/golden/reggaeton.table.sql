@@ -33,6 +33,16 @@ CREATE TABLE truth_reggaeton (
 	arrived_at TIMESTAMP WITH TIME ZONE NOT NULL,
 	PRIMARY KEY (truth_id)
 )
+CREATE TABLE shadow_reggaeton (
+	prediction_id VARCHAR(64) NOT NULL,
+	version VARCHAR(100) NOT NULL,
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+	label BIGINT,
+	score DOUBLE PRECISION,
+	refused VARCHAR(200),
+	at TIMESTAMP WITH TIME ZONE NOT NULL,
+	PRIMARY KEY (prediction_id, version)
+)
 CREATE TABLE predictions_reggaeton (
 	prediction_id VARCHAR(64) NOT NULL,
 	created_at DATETIME NOT NULL,
@@ -67,4 +77,14 @@ CREATE TABLE truth_reggaeton (
 	at DATETIME NOT NULL,
 	arrived_at DATETIME NOT NULL,
 	PRIMARY KEY (truth_id)
+)
+CREATE TABLE shadow_reggaeton (
+	prediction_id VARCHAR(64) NOT NULL,
+	version VARCHAR(100) NOT NULL,
+	created_at DATETIME NOT NULL,
+	label BIGINT,
+	score DOUBLE,
+	refused VARCHAR(200),
+	at DATETIME NOT NULL,
+	PRIMARY KEY (prediction_id, version)
 )

@@ -12,6 +12,7 @@ CREATE TABLE measures_wine (
 	rows BIGINT NOT NULL,
 	alarm BOOLEAN NOT NULL,
 	why VARCHAR(500) NOT NULL,
+	shares TEXT,
 	PRIMARY KEY (version, since, until, measure, subject)
 )
 CREATE TABLE decisions_wine (
@@ -52,6 +53,7 @@ CREATE TABLE measures_wine (
 	rows BIGINT NOT NULL,
 	alarm BOOLEAN NOT NULL,
 	why VARCHAR(500) NOT NULL,
+	shares TEXT,
 	PRIMARY KEY (version, since, until, measure, subject)
 )
 CREATE TABLE decisions_wine (

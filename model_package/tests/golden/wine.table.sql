@@ -33,6 +33,16 @@ CREATE TABLE truth_wine (
 	arrived_at TIMESTAMP WITH TIME ZONE NOT NULL,
 	PRIMARY KEY (truth_id)
 )
+CREATE TABLE shadow_wine (
+	prediction_id VARCHAR(64) NOT NULL,
+	version VARCHAR(100) NOT NULL,
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+	label TEXT,
+	score DOUBLE PRECISION,
+	refused VARCHAR(200),
+	at TIMESTAMP WITH TIME ZONE NOT NULL,
+	PRIMARY KEY (prediction_id, version)
+)
 CREATE TABLE predictions_wine (
 	prediction_id VARCHAR(64) NOT NULL,
 	created_at DATETIME NOT NULL,
@@ -67,4 +77,14 @@ CREATE TABLE truth_wine (
 	at DATETIME NOT NULL,
 	arrived_at DATETIME NOT NULL,
 	PRIMARY KEY (truth_id)
+)
+CREATE TABLE shadow_wine (
+	prediction_id VARCHAR(64) NOT NULL,
+	version VARCHAR(100) NOT NULL,
+	created_at DATETIME NOT NULL,
+	label TEXT,
+	score DOUBLE,
+	refused VARCHAR(200),
+	at DATETIME NOT NULL,
+	PRIMARY KEY (prediction_id, version)
 )
