@@ -47,7 +47,7 @@ class _Rows:
     def to_file(self, records: Iterable[Mapping[str, Any]]) -> Sequence[Group]:
         """SQLite. Its rows have numbers that grow, and one writer at a time: what is above the last one is new.
 
-        Returning each new row costs half as much again as inserting it, finding them by their numbers a twentieth.
+        Returning each new row costs a third as much again as inserting it, finding them by their numbers a twentieth.
         """
         self._connection.exec_driver_sql("BEGIN IMMEDIATE")
         number = sa.literal_column("rowid", sa.BigInteger)

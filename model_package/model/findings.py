@@ -16,7 +16,7 @@ from model.measured import Action, Decision, Measured, Span
 from model.stored import in_utc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
     from model.contract import Contract
     from model.store import Store
@@ -78,7 +78,7 @@ class Findings:
             beyond = connection.execute(edge).scalar_one_or_none()
             known = [] if beyond is None else [table.c.until > beyond]
             query = sa.select(*names).where(*inside, *known).order_by(*order)
-            return [_plain_figure(row) for row in connection.execute(query)], beyond is None
+            return list(_plain_figures(connection.execute(query).all())), beyond is None
 
     def shares(self, version: str) -> dict[str, tuple[float, ...]]:
         """Of a version's latest window, by subject: the shares by the bins of the reference."""
@@ -138,12 +138,16 @@ def _figure(row: sa.RowMapping) -> Measured:
     return Measured(span=Span(in_utc(row["since"]), in_utc(row["until"])), **said, **numbers, shares=shares)
 
 
-def _plain_figure(row: sa.Row[Any]) -> Measured:
-    """Of the columns PLAIN: some thousands at a time, for a page."""
-    values: list[Any] = list(row)
-    version, since, until, measure, subject = values[:5]
-    numbers: list[Any] = [math.nan if number is None else number for number in values[5:10]]
-    return Measured(version, Span(in_utc(since), in_utc(until)), measure, subject, *numbers, *values[10:])
+def _plain_figures(rows: Iterable[Sequence[Any]]) -> Iterator[Measured]:
+    """Of the columns PLAIN: thousands for a page, of which many share a window."""
+    spans: dict[tuple[datetime, datetime], Span] = {}
+    for version, since, until, measure, subject, *rest in rows:
+        span = spans.get((since, until))
+        if span is None:
+            span = spans[since, until] = Span(in_utc(since), in_utc(until))
+        # Of what is left, `why` and others are never NULL: only numbers become NaN.
+        values = [math.nan if value is None else value for value in rest]
+        yield Measured(version, span, measure, subject, *values)
 
 
 def _decision_row(one: Decision) -> dict[str, Any]:
