@@ -16,6 +16,7 @@ import numpy as np
 
 from benchmarks.monitoring import cost, estimated, false_alarms, found, page, timeline
 from benchmarks.monitoring.scale import FULL, SHORT
+from benchmarks.monitoring.seeds import TUNING
 from benchmarks.monitoring.trained import large_models, small_models
 
 if TYPE_CHECKING:
@@ -33,14 +34,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Read the arguments and do as they say; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python benchmarks/monitoring", description=__doc__)
     parser.add_argument("--short", action="store_true", help="less of everything, and write nothing")
+    parser.add_argument("--tuning", action="store_true", help="on the tables to tune on, and write nothing")
     parser.add_argument("--page", action="store_true", help="write the page anew from the results there are")
     said = parser.parse_args(arguments)
     if said.page:
         page.write(json.loads(RESULTS.read_text()), PAGE)
         return 0
-    results = measured(SHORT if said.short else FULL, _report)
+    scale = SHORT if said.short else FULL
+    results = measured(dataclasses.replace(scale, seeds=TUNING) if said.tuning else scale, _report)
     print(table(results))
-    if not said.short:
+    if not (said.short or said.tuning):
         RESULTS.write_text(json.dumps(results, indent=1) + "\n")
         page.write(results, PAGE)
     return 0 if results["holds"] else 1

@@ -30,7 +30,7 @@ def measured(models: list[Model], scale: Scale, report: Report) -> list[Row]:
         model = models[number % len(models)]
         if number % max(1, scale.windows // 10) == 0:
             report(f"window {number + 1} of {scale.windows} without drift: {rows:,} rows")
-        window = model.window(stream(rows, seed=30_000 + number))
+        window = model.window(stream(rows, seed=scale.seeds.quiet_window(number)))
         frame = measure(contract, model.reference, window)
         windows.append(_told(model, window.rows, rows, frame))
     detail = {"windows": windows}

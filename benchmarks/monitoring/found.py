@@ -26,11 +26,12 @@ def inputs(models: list[Model], scale: Scale, report: Report) -> list[Row]:
     """One column after the other is moved by 0.3 of its standard deviation, and nothing else."""
     numbers = [column for column in contract.columns if isinstance(column, Number | Integer)]
     found: dict[str, float] = {}
+    trials = _trials(models, scale)
     for place, column in enumerate(numbers):
         report(f"{scale.trials} windows in which {column.name} has moved by {SHIFT} standard deviations")
-        seeds = range(50_000 + 1_000 * place, 50_000 + 1_000 * place + scale.trials)
-        found[column.name] = float(np.mean([_moved(models[seed % len(models)], column, seed) for seed in seeds]))
-    tilted = [_tilted(models[seed % len(models)], seed) for seed in range(70_000, 70_000 + scale.trials)]
+        moved = [_moved(model, column, scale.seeds.moved_window(place, trial)) for trial, model in trials]
+        found[column.name] = float(np.mean(moved))
+    tilted = [_tilted(model, scale.seeds.tilted_window(trial)) for trial, model in trials]
     worst = min(found, key=lambda name: found[name])
     what = f"{SHIFT} sigma in one column, {INPUT_ROWS:,} rows, found in that column"
     mean = float(np.mean(list(found.values())))
@@ -39,6 +40,11 @@ def inputs(models: list[Model], scale: Scale, report: Report) -> list[Row]:
         Row("shift_worst", f"{what}: the hardest, {worst}", found[worst], ">=", 0.95, "%"),
         Row("inputs", f"{what}: danceability, the concept kept", float(np.mean(tilted)), ">=", 0.95, "%"),
     ]
+
+
+def _trials(models: list[Model], scale: Scale) -> list[tuple[int, Model]]:
+    """Every trial with its model: the models take turns."""
+    return [(trial, models[trial % len(models)]) for trial in range(scale.trials)]
 
 
 def _moved(model: Model, column: Number | Integer, seed: int) -> bool:
@@ -64,7 +70,7 @@ def _alarms(frame: pd.DataFrame, name: str) -> bool:
 def concept(models: list[Model], scale: Scale, report: Report) -> list[Row]:
     """Labels no longer follow from the inputs as they did: nothing shows before the truth comes, then it does."""
     report(f"{scale.trials} windows of {CONCEPT_ROWS:,} rows with another concept")
-    found = [_changed(models[seed % len(models)], seed) for seed in range(80_000, 80_000 + scale.trials)]
+    found = [_changed(model, scale.seeds.changed_window(trial)) for trial, model in _trials(models, scale)]
     by_what = {name: float(np.mean([name in one["alarms"] for one in found])) for name in NEED_TRUTH}
     what = f"concept drift ({CONCEPT:.0%} of the labels are another row's), {CONCEPT_ROWS:,} rows"
     after = float(np.mean([one["after"] for one in found]))

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 _COMPARISONS = {"<=": operator.le, ">=": operator.ge}
 
+_WHOLE = 1_000  # from here on digits behind the point tell nothing
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -41,4 +43,4 @@ class Row:
             case "s":
                 return f"{value:.2f} s"
             case "":
-                return f"{value:.3g}"
+                return f"{value:,.0f}" if value >= _WHOLE else f"{value:.3g}"

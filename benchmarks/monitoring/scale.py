@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from benchmarks.monitoring.seeds import JUDGING, Seeds
 
 Report = Callable[[str], None]
 
@@ -12,8 +14,9 @@ Report = Callable[[str], None]
 class Scale:
     """models: trained on tables of the shipped problem's size, each from its own stream; many: rows of larger tables.
 
-    windows: without drift, of between `sizes` rows; trials: of each kind of drift; estimate_rows: of each window whose
-    quality is estimated; cost_rows: of the windows whose CPU time is taken, with the seconds allowed.
+    windows: without drift, of between `sizes` rows; trials: of each kind of drift; estimate_rows: of the windows on
+    which an estimate is judged by its distance; interval_rows: of those on which it is judged by its interval;
+    cost_rows: of the windows whose CPU time is taken, with the seconds allowed; seeds: of everything that is drawn.
     """
 
     models: int
@@ -22,9 +25,31 @@ class Scale:
     windows: int
     sizes: tuple[int, int]
     trials: int
-    estimate_rows: int
+    estimate_rows: tuple[int, ...]
+    interval_rows: tuple[int, ...]
     cost_rows: tuple[tuple[int, float], ...]
+    seeds: Seeds = field(default=JUDGING)
 
 
-FULL = Scale(6, 5, (20_000, 20_000), 200, (200, 200_000), 100, 40_000, ((100_000, 0.5), (1_000_000, 4.0)))
-SHORT = Scale(2, 1, (6_000,), 24, (200, 5_000), 12, 20_000, ((20_000, 0.5),))
+FULL = Scale(
+    models=20,
+    repeats=5,
+    many=(20_000, 20_000),
+    windows=200,
+    sizes=(200, 200_000),
+    trials=100,
+    estimate_rows=(60_000, 120_000),
+    interval_rows=(1_000, 20_000),
+    cost_rows=((100_000, 0.5), (1_000_000, 4.0)),
+)
+SHORT = Scale(
+    models=2,
+    repeats=1,
+    many=(6_000,),
+    windows=24,
+    sizes=(200, 5_000),
+    trials=12,
+    estimate_rows=(60_000,),
+    interval_rows=(2_000,),
+    cost_rows=((20_000, 0.5),),
+)

@@ -28,11 +28,15 @@ AT_ONCE = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """What a bundle holds that monitoring needs: the compiled form, the threshold, the reference."""
+    """What a bundle holds that monitoring needs: the compiled form, the threshold, the reference.
+
+    positives: how many the training part had.
+    """
 
     scorer: Scorer
     threshold: float | None
     reference: Reference
+    positives: int
 
     def window(self, frame: pd.DataFrame, *, truth: bool = True) -> Window:
         """A labelled stream as the store would hold its predictions, with the truth or without."""
@@ -50,7 +54,8 @@ def trained(rows: int, seed: int, repeats: int) -> Model:
     parts = frame.iloc[:inside], frame.iloc[inside:].reset_index(drop=True)
     pipeline = unfitted_pipeline(contract, estimator())
     made = train(contract, pipeline, parts, Plan(repeats=repeats, bootstrap_samples=200), None, lambda _: None)
-    return Model(Scorer(made.parts["model.onnx"]), made.threshold, Reference.from_json(made.parts["reference.json"]))
+    reference = Reference.from_json(made.parts["reference.json"])
+    return Model(Scorer(made.parts["model.onnx"]), made.threshold, reference, int((parts[0]["target"] == 1).sum()))
 
 
 def small_models(scale: Scale, report: Report) -> list[Model]:
@@ -58,7 +63,7 @@ def small_models(scale: Scale, report: Report) -> list[Model]:
     found = []
     for number in range(scale.models):
         report(f"training model {number + 1} of {scale.models} on {ROWS:,} tracks")
-        found.append(trained(ROWS, 10_000 + number, scale.repeats))
+        found.append(trained(ROWS, scale.seeds.small_table(number), scale.repeats))
     return found
 
 
@@ -67,5 +72,5 @@ def large_models(scale: Scale, report: Report) -> list[Model]:
     found = []
     for number, rows in enumerate(scale.many):
         report(f"training a model on {rows:,} tracks")
-        found.append(trained(rows, 20_000 + number, scale.repeats))
+        found.append(trained(rows, scale.seeds.large_table(number), scale.repeats))
     return found

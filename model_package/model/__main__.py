@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,7 +15,7 @@ from pydantic import ValidationError
 
 from model.contracts import find, shipped
 from model.errors import BundleError, ModelError
-from model.settings import Promotion, Settings
+from model.settings import Drift, Promotion, Settings
 
 EPILOG = """Exit status: 0 done, 2 the contract is wrong, 3 the data breaks it, 4 training failed, 5 a bundle cannot be
 used, 6 an earlier step has not run, 7 the store did not answer. Every setting, more than have an option here, can be
@@ -51,12 +52,17 @@ def _settings(context: typer.Context, **more: Any) -> Settings:  # noqa: ANN401 
 def _run(step: str, settings: Settings) -> None:
     from model import tasks  # noqa: PLC0415 - `--help` costs no pandas
 
+    tasks.run(step, settings, _clocked())
+
+
+def _clocked() -> Callable[[str], None]:
+    """Writes lines, each with the seconds since now."""
     started = time.monotonic()
 
     def report(line: str) -> None:
         typer.echo(f"[{time.monotonic() - started:6.1f} s] {line}")
 
-    tasks.run(step, settings, report)
+    return report
 
 
 @app.command()
@@ -176,6 +182,47 @@ def replay(
     """Ask a version again what is stored, and report which answers differ: JSON and a picture."""
     said = {"version": version, "since": since, "until": until, "recorded": recorded, "origin": origin}
     _run("replay", _settings(context, **{f"replay_{name}": value for name, value in said.items()}))
+
+
+@app.command()
+def simulate(  # noqa: PLR0913, PLR0917 - each is an option
+    context: typer.Context,
+    folder: Annotated[Path, typer.Argument(help="For the picture, the figures and the simulated deployment")],
+    file: Annotated[Path | None, typer.Option(help="Labelled rows (CSV) instead of a stream of tracks")] = None,
+    time_column: Annotated[str, typer.Option("--time", help="The file's column of moments")] = "created_at",
+    days: Annotated[int, typer.Option(help="How many days")] = 60,
+    rows: Annotated[int, typer.Option(help="Rows a day, of a stream")] = 500,
+    drift: Annotated[Drift, typer.Option(help="Of a stream: none, inputs, prior, concept or meaning")] = "meaning",
+    strength: Annotated[float, typer.Option(help="How much it drifts")] = 0.6,
+    since: Annotated[int, typer.Option(help="The day on which it begins")] = 21,
+    history: Annotated[int, typer.Option(help="Rows that the first model is trained on")] = 3_000,
+    delay: Annotated[float, typer.Option(help="Days until the truth of a prediction comes")] = 2,
+    oldest_days: Annotated[float | None, typer.Option(help="Learn from predictions of the last so many days")] = None,
+    replaces_files_from: Annotated[int | None, typer.Option(help="... alone, when there are so many")] = None,
+    seed: Annotated[int, typer.Option(help="Of the stream and the trainings")] = 0,
+    *,
+    short: Annotated[bool, typer.Option("--short", help="Few days, the drift in their middle")] = False,
+) -> None:
+    """Replay labelled rows as live traffic whose truth comes late, and draw quality with and without retraining."""
+    from model.simulation import Scenario  # noqa: PLC0415 - `--help` costs no pandas
+    from model.simulation import simulate as replay_days  # noqa: PLC0415
+
+    scenario = Scenario(
+        file=file,
+        time=time_column,
+        days=days,
+        rows=rows,
+        drift=drift,
+        strength=strength,
+        since=since,
+        history=history,
+        delay=delay,
+        oldest_days=oldest_days,
+        replaces_files_from=replaces_files_from,
+        seed=seed,
+    )
+    settings = _settings(context, seed=seed, cv_repeats=1)
+    replay_days(settings, scenario.short() if short else scenario, folder, _clocked())
 
 
 @app.command()

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Promotion = Literal["when_better", "always", "never"]
+Drift = Literal["none", "inputs", "prior", "concept", "meaning"]
 Retraining = Literal["when_needed", "never"]
 YEAR_HOURS = 366 * 24
 

@@ -15,9 +15,10 @@ sys.path.append(str(ROOT))  # at the end: `app/` and `airflow/` are no packages
 
 from benchmarks.monitoring import command, page  # noqa: E402 - found only now
 from benchmarks.monitoring.goal import Row  # noqa: E402
-from benchmarks.monitoring.scale import Scale  # noqa: E402
+from benchmarks.monitoring.scale import FULL, SHORT, Scale  # noqa: E402
+from benchmarks.monitoring.seeds import JUDGING, SPENT, TUNING, Seeds  # noqa: E402
 
-TINY = Scale(1, 2, (3_000,), 10, (200, 3_000), 6, 10_000, ((2_000, 60.0),))
+TINY = Scale(1, 2, (3_000,), 10, (200, 3_000), 6, (10_000,), (2_000,), ((2_000, 60.0),))
 
 
 @pytest.fixture(scope="module")
@@ -50,3 +51,34 @@ def test_a_goal_holds_when_the_number_is_on_its_side_and_a_nan_never_does() -> N
     assert not Row("a", "a", float("nan"), "<=", 0.05).holds
     assert Row("a", "a", 0.5, unit="s").holds
     assert Row("a", "a", 0.06, "<=", 0.05, "%").shown() == ("a", "<= 5.0 %", "6.0 %, MISSED")
+
+
+def drawn(seeds: Seeds, scale: Scale) -> list[int]:
+    """Every seed that a run of this scale may draw from, some more for each kind than it needs."""
+    windows = 3_000 + 3_000 + scale.models * len(scale.interval_rows) * 3
+    return [
+        *(seeds.small_table(number) for number in range(scale.models)),
+        *(seeds.large_table(number) for number in range(len(scale.many))),
+        *(seeds.quiet_window(number) for number in range(scale.windows)),
+        *(seeds.moved_window(column, number) for column in range(13) for number in range(scale.trials)),
+        *(seeds.tilted_window(number) for number in range(scale.trials)),
+        *(seeds.changed_window(number) for number in range(scale.trials)),
+        *(seeds.estimated_window(number) for number in range(windows)),
+    ]
+
+
+def test_no_table_or_window_that_judges_was_tuned_on_or_is_drawn_twice() -> None:
+    assert FULL.seeds == SHORT.seeds == JUDGING
+    assert JUDGING not in (TUNING, *SPENT)
+    seeds = [seed for one in (TUNING, JUDGING, *SPENT) for seed in drawn(one, FULL)]
+    assert len(seeds) == len(set(seeds))
+
+
+def test_the_windows_that_judge_an_estimate_by_its_distance_tell_what_came_true_near_enough(
+    results: dict[str, Any],
+) -> None:
+    rows = {row["name"]: row for row in results["rows"]}
+    windows = rows["average_precision_large"]["detail"]["windows"]
+    assert rows["fewest_positives"]["measured"] == min(one["positives"] for one in windows)
+    assert not rows["fewest_positives"]["holds"]  # 10,000 rows have some 300
+    assert rows["average_precision_large"]["goal"] == rows["realised_error"]["goal"] == 0.03

@@ -16,11 +16,15 @@ from sklearn import metrics as sk
 
 from model import Category, Contract, Integer, Number
 from model.contracts import find, shipped
+from model.decision import decide
 from model.errors import BundleError
 from model.steps import evaluation, monitor
 from model.steps.calibration import calibrate, chances
-from model.steps.profile import of_answers, of_numbers
+from model.steps.figure import shown
+from model.steps.folds import Folds
+from model.steps.profile import of_answers, of_numbers, remember
 from model.steps.quality import measured
+from model.steps.reference import Expected
 from model.steps.window import Joined
 from model.testing.bundles import ROWS, good_frame, quick_training
 
@@ -239,6 +243,24 @@ def test_an_interval_from_a_part_is_as_wide_as_one_from_all_rows() -> None:
         assert high - low == pytest.approx(figure["high"] - figure["low"], rel=0.35)
 
 
+def test_one_mistake_after_a_faultless_training_is_no_alarm_and_many_are() -> None:
+    contract = CONTRACTS["wine"]
+    classes = np.array(contract.target.classes)
+    right = classes[np.arange(150) % 3]
+    codes = np.arange(150) % 3
+    faultless = measured("multiclass", Joined(codes, codes, np.full(150, 0.9), np.ones(150, dtype=bool)))
+    expected = {name: Expected(*found) for name, found in faultless.items()}
+    assert expected["accuracy"].low == pytest.approx(0.98)
+    known = replace(reference("wine"), quality=expected)
+    for mistakes, alarm in ((0, False), (1, False), (30, True)):
+        labels = right.copy()
+        labels[:mistakes] = classes[(np.arange(mistakes) + 1) % 3]
+        frame = monitor.measure(contract, known, monitor.Window({}, labels, np.full(150, 0.9), right))
+        row = frame[frame["measure"] == "accuracy"].iloc[0]
+        assert row["alarm"] == alarm
+        assert 0 < row["threshold"] < 1
+
+
 # ------------------------------------------------------------------------- estimates and the concept
 
 
@@ -276,6 +298,25 @@ def test_a_calibration_undoes_what_was_done_to_the_chances() -> None:
     fitted = calibrate(truth, scores)
     recovered = chances(np.array([fitted.weights]), scores, fitted.floor)[0]
     assert np.abs(recovered - chances_).mean() < 0.01
+
+
+def test_a_calibration_learns_from_the_hold_out_as_from_the_folds() -> None:
+    contract = CONTRACTS["reggaeton"]
+    (truth, _, scores), (later, _, fresh) = served(count=400), served(count=100, seed=1)
+    output, unseen = (np.column_stack([1 - some, some]) for some in (scores, fresh))
+    found = Folds(truth.astype(int), output, np.ones(400, dtype=bool), {"roc_auc": np.full(4, 0.8)}, 0.2)
+    answered = later.astype(int), decide(contract, 0.1, unseen)
+    remembered = remember(contract, good_frame(contract, 400), found, answered, 0.1)
+    assert remembered.calibration == calibrate(np.r_[truth, later], np.r_[scores, fresh])
+    assert remembered.calibration != calibrate(truth, scores)
+
+
+def test_an_estimate_says_its_interval_in_its_sentence() -> None:
+    _, _, scores = served(count=500)
+    frame = monitor.measure(CONTRACTS["reggaeton"], of_scores(), monitor.Window({}, (scores > 0.1) * 1, scores))
+    row = frame[frame["measure"] == "estimated_average_precision"].iloc[0]
+    assert f"{shown(row['value'])} [{shown(row['low'])}, {shown(row['high'])}]" in row["why"]
+    assert row["low"] < row["value"] < row["high"]
 
 
 def test_a_changed_concept_is_found_by_its_truth_and_not_by_its_inputs() -> None:

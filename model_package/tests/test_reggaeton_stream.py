@@ -13,7 +13,7 @@ from model.contracts.reggaeton import contract, stream
 from model.contracts.reggaeton_example import read_statistics
 from model.derived.frame import encode_frame, schema
 
-DRIFTS = ("none", "inputs", "prior", "concept")
+DRIFTS = ("none", "inputs", "prior", "concept", "meaning")
 
 
 @pytest.mark.parametrize("drift", DRIFTS)
@@ -92,3 +92,14 @@ def test_a_concept_changes_labels_and_nothing_else() -> None:
     assert changed["target"].sum() == usual["target"].sum()
     both = (changed["target"] == 1) & (usual["target"] == 1)
     assert both.sum() / usual["target"].sum() == pytest.approx(0.5, abs=0.08)
+
+
+def test_a_meaning_moves_labels_to_the_tracks_with_the_most_of_a_column_and_changes_nothing_else() -> None:
+    usual = stream(20_000, seed=5)
+    changed = stream(20_000, seed=5, drift="meaning", strength=0.5, column="acousticness")
+    pd.testing.assert_frame_equal(changed.drop(columns="target"), usual.drop(columns="target"))
+    assert changed["target"].sum() == usual["target"].sum()
+    came = (changed["target"] == 1) & (usual["target"] == 0)
+    assert came.sum() / usual["target"].sum() == pytest.approx(0.5, abs=0.08)
+    others = usual[(usual["target"] == 0) & ~came]
+    assert usual.loc[came, "acousticness"].min() >= others["acousticness"].max()

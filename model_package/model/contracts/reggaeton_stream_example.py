@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     _Generator = np.random.Generator
     _Floats = NDArray[np.float64]
 
-Drift = Literal["none", "inputs", "prior", "concept"]
+Drift = Literal["none", "inputs", "prior", "concept", "meaning"]
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 CODES: Final = frozenset({"key", "mode"})
 _FURTHEST: Final = 3.0  # standard deviations: what lies further out is no likelier than what lies there
@@ -53,7 +53,9 @@ def stream(  # noqa: PLR0913 - all but the first can be left out
             reggaeton, given what is known of them, does not change.
         "prior": the log-odds of reggaeton are higher by `strength`; tracks of each class are as they were.
         "concept": the inputs and the share of reggaeton are as they were, but a share `strength` of the tracks has the
-            label of another one.
+            label of another one. No model can do better on these.
+        "meaning": the inputs and the share of reggaeton are as they were, but a share `strength` of it is no reggaeton
+            any more, and as many of the other tracks are, those with the most of `column`. A new model can learn that.
     since: the part of the stream, 0 .. 1, after which it drifts.
     """
     import numpy as np  # noqa: PLC0415 - the contract, which names this function, costs pydantic only
@@ -83,6 +85,20 @@ def _drifted(
             chosen = (generator.random(rows) < strength).nonzero()[0]
             labels[chosen] = labels[generator.permutation(chosen)]
             return values, labels
+        case "meaning":
+            values, labels = _tracks(statistics, rows, generator)
+            return values, _renamed(labels, values[:, statistics["features"].index(column)], strength, generator)
+
+
+def _renamed(labels: NDArray[np.bool_], amount: _Floats, strength: float, generator: _Generator) -> NDArray[np.bool_]:
+    """The labels after as many tracks have come in, those with the most, as have gone out by chance."""
+    gone = labels.nonzero()[0]
+    gone = gone[generator.random(len(gone)) < strength]
+    others = (~labels).nonzero()[0]
+    new = labels.copy()
+    new[gone] = False
+    new[others[(-amount[others]).argsort(kind="stable")[: len(gone)]]] = True
+    return new
 
 
 def _tracks(

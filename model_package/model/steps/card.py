@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from model.contract import Contract
 from model.derived.docs import columns_table
+
+MOST_IMPORTANT: Final = 20
 
 
 def card(contract: Contract, metrics: dict[str, Any], not_compiled: str | None = None) -> str:
@@ -25,6 +27,8 @@ def card(contract: Contract, metrics: dict[str, Any], not_compiled: str | None =
         _served(not_compiled),
         "## How good it is",
         measures_table(metrics),
+        "## What it looks at",
+        importance_table(metrics),
         "## Columns",
         columns_table(contract),
         "## Be careful",
@@ -55,6 +59,22 @@ def measures_table(metrics: dict[str, Any]) -> str:
         folds = metrics["cross_validation"]["measures"].get(name)
         lines.append(f"| {name} | {_figure(folds)} | {_figure(held_out)} | {metrics['baseline'][name]:.3f} |")
     return "\n".join(lines)
+
+
+def importance_table(metrics: dict[str, Any]) -> str:
+    """A Markdown table: how much worse the primary measure gets without what a column says, the largest first."""
+    found = metrics.get("importance", {})
+    if not found:
+        return ""
+    shown = list(found.items())[:MOST_IMPORTANT]
+    more = f"{len(found) - len(shown)} more columns stand in `metrics.json`." if len(found) > len(shown) else ""
+    lines = [f"| column | {metrics['primary']} lost |", "|---|---|"]
+    lines += [f"| {name} | {_figure(lost)} |" for name, lost in shown]
+    said = (
+        "How much worse the held-out rows are answered when a column's values are shuffled among them. It tells what "
+        "this model uses, not what causes what; columns that say the same share it, and then each seems to matter less."
+    )
+    return "\n\n".join(part for part in ("\n".join(lines), more, said) if part)
 
 
 def _figure(measured: dict[str, float] | None) -> str:

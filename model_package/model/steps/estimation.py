@@ -54,12 +54,14 @@ def _of(task: Task, reference: Reference, answers: Codes, scores: Floats, subjec
     where = "the rows whose truth has come" if subject else "all rows"
     for name, found in values.items():
         value, half = float(found[0]), NORMAL_95 * errors[name]
-        why = f"{name} is likely to be {shown(value)} over {where} ({len(scores):,}), if the concept has not changed"
+        low, high = value - half, value + half
+        why = (
+            f"{name} is likely to be {shown(value)} [{shown(low)}, {shown(high)}] over {where} ({len(scores):,}), "
+            "if the concept has not changed"
+        )
         before = reference.quality.get(name)
         trained = NOTHING if before is None else before.value
-        yield Figure(
-            f"estimated_{name}", subject, value, value - half, value + half, trained, rows=len(scores), why=why
-        )
+        yield Figure(f"estimated_{name}", subject, value, low, high, trained, rows=len(scores), why=why)
 
 
 def expected(task: Task, answers: Codes, scores: Floats, chance: Floats) -> dict[str, Floats]:

@@ -172,11 +172,12 @@ def measure(
     task: Task, truth: NDArray[Any], output: Floats, threshold: float | None, weights: Weights
 ) -> dict[str, Floats]:
     """Every measure of the task, for model output [n, classes] or [n], in each resample."""
-    views = _views(task, output, threshold)
-    return {each.name: each.metric(truth, views[each.of], weights) for each in MEASURES[task]}
+    of = views(task, output, threshold)
+    return {each.name: each.metric(truth, of[each.of], weights) for each in MEASURES[task]}
 
 
-def _views(task: Task, output: Floats, threshold: float | None) -> dict[str, Floats]:
+def views(task: Task, output: Floats, threshold: float | None) -> dict[str, Floats]:
+    """What measures are computed from, by the name that `Measure.of` gives it."""
     if task == "regression":
         return {"values": output}
     positive = output[:, 1]
@@ -217,7 +218,7 @@ def evaluate(
 ) -> dict[str, dict[str, float]]:
     """Every measure with its 95 % interval: `{"roc_auc": {"value": .97, "low": .94, "high": .99}, ...}`."""
     values = point(task, truth, output, threshold)
-    drawn = [measure(task, truth, output, threshold, some) for some in resamples(_strata(task, truth), samples, seed)]
+    drawn = [measure(task, truth, output, threshold, some) for some in resamples(strata(task, truth), samples, seed)]
     figures = {}
     for name, value in values.items():
         low, high = interval(np.concatenate([block[name] for block in drawn]))
@@ -225,7 +226,8 @@ def evaluate(
     return figures
 
 
-def _strata(task: Task, truth: NDArray[Any]) -> NDArray[Any]:
+def strata(task: Task, truth: NDArray[Any]) -> NDArray[Any]:
+    """Within what resamples are drawn: classes, or all rows alike."""
     return np.zeros(len(truth)) if task == "regression" else truth
 
 
@@ -251,7 +253,7 @@ def gain(
         mine, other = (measure(task, truth, each.output, each.threshold, weights) for each in (ours, theirs))
         return sign * (mine[chief.name] - other[chief.name])
 
-    drawn = np.concatenate([difference(some) for some in resamples(_strata(task, truth), samples, seed)])
+    drawn = np.concatenate([difference(some) for some in resamples(strata(task, truth), samples, seed)])
     low, high = interval(drawn)
     return {
         "measure": chief.name,

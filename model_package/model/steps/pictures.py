@@ -18,6 +18,8 @@ from model.steps.evaluation import Answers
 INK, ACCENT, PALE = "#1f2933", "#2563eb", "#cbd5e1"
 MOST_SHOWN_CLASSES = 20
 RELIABILITY_BINS = 10
+MOST_SHOWN_COLUMNS = 15
+LONGEST_NAME = 24
 
 
 def pictures(contract: Contract, truth: NDArray[Any], ours: Answers, out_of_fold: Floats) -> dict[str, bytes]:
@@ -38,6 +40,25 @@ def pictures(contract: Contract, truth: NDArray[Any], ours: Answers, out_of_fold
             }
         case "regression":
             return {"pictures/predicted.png": _predicted(contract, truth, ours.output)}
+
+
+def importance_picture(found: dict[str, dict[str, float]], measure: str) -> bytes:
+    """PNG of `model.steps.importance.importance`: a bar for each of the first columns, with its interval."""
+    shown = list(found.items())[:MOST_SHOWN_COLUMNS][::-1]
+    values = np.array([lost["value"] for _, lost in shown])
+    below = np.clip(values - [lost["low"] for _, lost in shown], 0, None)
+    above = np.clip([lost["high"] for _, lost in shown] - values, 0, None)
+    figure, axes = drawn("What it looks at", f"{measure} lost when a column is shuffled", "")
+    axes.barh([_shortened(name) for name, _ in shown], values, color=PALE, edgecolor="none")
+    axes.errorbar(values, range(len(shown)), xerr=[below, above], fmt="o", color=ACCENT, markersize=4, linewidth=1.2)
+    axes.axvline(0, color=INK, linewidth=0.8)
+    return png(figure)
+
+
+def _shortened(name: str) -> str:
+    # A dollar sign would begin a formula.
+    text = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+    return text.replace("$", r"\$")
 
 
 def drawn(title: str, across: str, up: str) -> tuple[Figure, Axes]:

@@ -20,19 +20,26 @@ from model.steps.divergence import DIVERGENCES
 from model.steps.folds import Folds, summarize_folds
 from model.steps.noise import null
 from model.steps.quality import measured
-from model.steps.reference import FORMAT, Expected, Null, Profile, Reference
+from model.steps.reference import FORMAT, Calibration, Expected, Null, Profile, Reference
 from model.steps.window import Joined, codes
 
 GRID = 40  # a multiple of BINS, so that the bins' edges are edges of the grid
 
 
 def remember(
-    contract: Contract, frame: pd.DataFrame, folds: Folds, fresh: Floats, threshold: float | None, *, seed: int = 0
+    contract: Contract,
+    frame: pd.DataFrame,
+    folds: Folds,
+    fresh: tuple[NDArray[Any], Predictions],
+    threshold: float | None,
+    *,
+    seed: int = 0,
 ) -> Reference:
     """All that the monitors need of a training run.
 
-    frame: the typed training part. folds: its out-of-fold output. fresh: scores of the final model on rows it never
-    saw, [k]: what is served later is distributed as they are, which out-of-fold means over repeats are not quite.
+    frame: the typed training part. folds: its out-of-fold output. fresh: truth [k] of the rows that the final model
+    never saw, and its answers to them: what is served later is distributed as their scores are, which out-of-fold means
+    over repeats are not quite.
     """
     columns = {monitor.column: _column(contract, monitor, frame, seed) for monitor in plan(contract)}
     # Means over repeats are sharper than one model of a part of the rows, and nearer to the model of all that serves.
@@ -44,8 +51,21 @@ def remember(
         quality=_as_unsure_as_folds(answers.quality, summarize_folds(contract.target.task, folds)),
         rows=len(frame),
         columns=columns,
-        scores=of_numbers(fresh, BINS, seed),
+        scores=of_numbers(fresh[1].scores, BINS, seed),
+        calibration=_calibration(contract.target.task, rows, _joined(contract, *fresh)),
     )
+
+
+def _calibration(task: Task, outside: Joined, fresh: Joined) -> Calibration | None:
+    """From all rows that a model answered without having seen them: out of fold, and those of the hold-out.
+
+    Means over repeats are sharper than the scores of the one model that serves, and chances by them alone promise too
+    much where rows are few. The final model's own scores of the hold-out stand against that.
+    """
+    if task == "regression":
+        return None
+    came = [outcomes(task, rows.truth, rows.answers) for rows in (outside, fresh)]
+    return calibrate(np.concatenate(came), np.concatenate([outside.scores, fresh.scores]))
 
 
 def _as_unsure_as_folds(quality: dict[str, Expected], folds: dict[str, dict[str, float]]) -> dict[str, Expected]:

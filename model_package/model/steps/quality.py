@@ -22,6 +22,8 @@ from model.steps.window import Joined
 Metric = Callable[[NDArray[Any], NDArray[Any], Floats, Weights], Floats]
 
 SAMPLES, MOST_RESAMPLED = 200, 2_000
+BETWEEN_0_AND_1 = frozenset({"average_precision", "accuracy"})
+CLOSEST, TINIEST = 1e-3, 1e-300
 FEWEST = 10  # of the rarer class: with fewer, no interval is to be believed and no quality alarms
 HIGHER_IS_BETTER = {
     measure.name: measure.higher_is_better for group in evaluation.MEASURES.values() for measure in group
@@ -95,8 +97,15 @@ def measured(task: Task, rows: Joined, seed: int = 0) -> dict[str, tuple[float, 
         drawn = np.concatenate([metric(part.truth, part.answers, part.scores, block) for block in blocks])
         middle = float(metric(part.truth, part.answers, part.scores, np.ones((1, len(part.truth))))[0])
         low, high = evaluation.interval(drawn)
-        found[name] = (value, value + (low - middle) * shrink, value + (high - middle) * shrink)
+        known = value + (low - middle) * shrink, value + (high - middle) * shrink
+        certain = low == high and name in BETWEEN_0_AND_1 and not np.isnan(value)
+        found[name] = (value, *(_rule_of_three(value, len(rows.truth)) if certain else known))
     return found
+
+
+def _rule_of_three(value: float, rows: int) -> tuple[float, float]:
+    """Where no resample differs: what never happened in n rows happens in up to 3/n (Hanley and Lippman-Hand 1983)."""
+    return max(0.0, value - 3 / rows), min(1.0, value + 3 / rows)
 
 
 def _part(rows: Joined, seed: int) -> tuple[Joined, float]:
@@ -158,6 +167,34 @@ def _judged(
         return said, bool(high < said if sign > 0 else low > said)
     if before is None or not decisive or np.isnan(value):
         return NOTHING, False
-    error = np.hypot(high - low, before.high - before.low) / (2 * stats.norm.isf(0.025))
-    threshold = before.value - sign * float(stats.norm.isf(judge.level) * error)
+    threshold = _lowest_by_chance(name, sign, found, before, judge.level)
     return threshold, bool(sign * value < sign * threshold)
+
+
+def _lowest_by_chance(
+    name: str, sign: float, found: tuple[float, float, float], before: Expected, level: float
+) -> float:
+    """What the measure passes with chance `level` when nothing has changed, by the errors of both samples.
+
+    On the logit's scale, or an error's on the logarithm's: near its end a measure has little room, and what luck has
+    put there falls far (Boyd, Eng and Page 2013, of average precision).
+    """
+    there, back = (_logit, _from_logit) if name in BETWEEN_0_AND_1 else (_log, np.exp)
+    value, low, high = found
+    better, worse = (high, before.low) if sign > 0 else (low, before.high)
+    errors = there(better) - there(value), there(before.value) - there(worse)
+    error = np.hypot(*errors) / stats.norm.isf(0.025)
+    return float(back(there(before.value) - sign * stats.norm.isf(level) * error))
+
+
+def _logit(share: float) -> float:
+    inside = float(np.clip(share, CLOSEST, 1 - CLOSEST))
+    return float(np.log(inside / (1 - inside)))
+
+
+def _from_logit(value: float) -> float:
+    return float(1 / (1 + np.exp(-value)))
+
+
+def _log(value: float) -> float:
+    return float(np.log(max(value, TINIEST)))

@@ -71,7 +71,7 @@ class Outcomes:
 
 @dataclass(frozen=True)
 class Calibration:
-    """From a score to the chance of the outcome, fitted on out-of-fold scores (`model.steps.calibration`).
+    """From a score to the chance of the outcome, fitted on rows that their model never saw (`steps.calibration`).
 
     weights: of 1, ln s and -ln(1 - s) in the chance's logit. covariance: of the weights, for the estimates' intervals.
     floor: how near to 0 and 1 a score is taken for what it says.

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import joblib
@@ -25,7 +26,8 @@ from model.scoring import Scorer
 from model.steps import evaluation, gate
 from model.steps.card import card
 from model.steps.folds import Folds, Plan, Report, choose_threshold, cross_validate, summarize_folds
-from model.steps.pictures import pictures
+from model.steps.importance import Score, importance
+from model.steps.pictures import importance_picture, pictures
 from model.steps.pipeline import fit
 from model.steps.profile import remember
 
@@ -101,11 +103,13 @@ def _train(
     fitted = fit(pipeline, encode_frame(contract, train_part), target_codes(contract, train_part))
     model, not_compiled = _compile(contract, fitted, train_part, plan.seed, report, required=require_compiled)
     rows = encode_frame(contract, holdout).to_numpy()
-    ours = evaluation.Answers(Scorer(model).score(rows) if model else answer(fitted, rows), threshold)
+    score: Score = Scorer(model).score if model else partial(answer, fitted)
+    ours = evaluation.Answers(score(rows), threshold)
     report(f"evaluating on the {len(holdout)} held-out rows, {plan.bootstrap_samples} resamples")
     metrics = {"estimator": _name(fitted)} | _metrics(contract, (train_part, holdout), folds, ours, plan)
+    metrics["importance"] = importance(task, contract.feature_names, rows, truth, score, threshold, seed=plan.seed)
     answered = decide(contract, threshold, ours.output)
-    remembered = remember(contract, train_part, folds, answered.scores, threshold, seed=plan.seed)
+    remembered = remember(contract, train_part, folds, (truth, answered), threshold, seed=plan.seed)
     files = {
         "pipeline.joblib": _stored(fitted),
         **({"model.onnx": model} if model else {}),
@@ -114,6 +118,7 @@ def _train(
         "selftest.json": _selftest(rows, answered),
         "reference.json": remembered.to_json().encode(),
         **pictures(contract, truth, ours, folds.output),
+        "pictures/importance.png": importance_picture(metrics["importance"], metrics["primary"]),
     }
     files["card.md"] = card(contract, metrics, not_compiled).encode()
     comparison = gate.judge(contract, holdout, rows, ours, champion, plan) if champion else None

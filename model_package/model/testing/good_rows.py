@@ -88,7 +88,11 @@ def write_sources(contract: Contract, directory: Path, rows_per_class: int = 50,
     rows_per_class: rows of each label, shared by the sources that may hold it; a regression gets twice as many rows.
     """
     count = rows_per_class * (len(contract.target.classes) or 2)
-    rows = good_rows(contract, count, seed)
+    return write_rows(contract, directory, good_rows(contract, count, seed))
+
+
+def write_rows(contract: Contract, directory: Path, rows: dict[str, list[Any]]) -> list[Path]:
+    """Rows, as `good_rows` gives them, in a file for every source of the contract; returns the files."""
     homes = _homes(contract, rows[contract.target.name])
     return [
         _write(contract, source, directory, rows, [row for row, home in enumerate(homes) if home == index])
