@@ -8,7 +8,7 @@ EXIT ?=
 RUN = .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format python environment test-environment lock env compose-smoke bench-serving bench-exactness bench-monitoring promises screenshots clean
+.PHONY: help demo test lint format python environment test-environment lock env compose-smoke bench-serving bench-exactness bench-monitoring bench-dashboard promises screenshots clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ bench-exactness: test-environment ## Prove a million rows of each family of esti
 
 bench-monitoring: test-environment ## Measure false alarms, what is found, estimates and CPU time of the monitors; status 0 only when all goals hold
 	@$(RUN) benchmarks/monitoring $(OPTIONS)
+
+bench-dashboard: test-environment ## Fill databases with ten million predictions and time a dashboard's boards (OPTIONS="--rows 200000": a minute)
+	@$(RUN) benchmarks/dashboard $(OPTIONS)
 
 promises: test-environment ## Measure what the service promises, on a quiet machine; status 0 only when all of it holds
 	@$(RUN) benchmarks/promises $(if $(ONLY),--only "$(ONLY)")

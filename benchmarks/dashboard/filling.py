@@ -1,0 +1,137 @@
+"""Millions of stored predictions in minutes: some thousands by the store itself, the rest copies made inside SQL."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import sqlalchemy as sa
+
+from model.contracts.reggaeton import contract
+from model.derived import tables
+from model.derived.tables import input_name
+from model.findings import Findings
+from model.measured import Decision, Measured, Span
+from model.testing import good_rows
+from model.truth import Truth, Window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from model.store import Store
+
+NOW: Final = datetime(2026, 11, 24, 12, tzinfo=UTC)
+DAYS: Final = 30
+BLOCK: Final = 20_000  # rows that are copied
+COPIES: Final = 50  # a statement
+VERSIONS: Final = ("20261020T060000Z-00000001", "20261110T060000Z-00000002")
+MEASURES: Final = ("psi", "missing", "outside_contract", "out_of_range", "wasserstein")
+FIGURES: Final = 20  # of a window beside those of the columns
+
+
+def predictions(store: Store, rows: int) -> None:
+    """`rows` of them, evenly over DAYS days, two versions, online and batch; uncounted, as an old database has them."""
+    copies = max(1, rows // BLOCK)
+    step = timedelta(days=DAYS) / (BLOCK * copies)
+    with store.transaction() as connection:
+        table = tables.predictions(contract, sa.MetaData())
+        connection.execute(sa.insert(table), list(_block(step)))
+    for first in range(1, copies, COPIES):
+        _copy(store, range(first, min(copies, first + COPIES)), step)
+    with store.transaction() as connection:
+        _forget_counts(connection)
+        connection.execute(sa.text("ANALYZE"))
+
+
+def _block(step: timedelta) -> Iterator[dict[str, Any]]:
+    """The first rows, beginning DAYS days ago."""
+    rows = good_rows(contract, 1_000, 0)
+    own = {"contract_fingerprint": contract.fingerprint, "request_id": "request"}
+    for place in range(BLOCK):
+        drawn = place * 7_919 % 1_000
+        is_online = place % 4 > 0
+        yield {
+            "prediction_id": f"{place * 2_654_435_761 % 2**32:08x}-0",
+            "created_at": NOW - timedelta(days=DAYS) + place * step,
+            "origin": "online" if is_online else "batch",
+            "version": VERSIONS[place % 2],
+            "key": f"key-{place}",
+            "label": rows["target"][drawn],
+            "score": drawn / 1_000,
+            "latency_ms": 0.1 + drawn % 50 / 10 if is_online else None,
+            **own,
+            **{input_name(column): rows[column.name][drawn] for column in contract.columns},
+        }
+
+
+def _copy(store: Store, places: range, step: timedelta) -> None:
+    """Copies of the block with ids and moments of their own: each so many steps later as its place says."""
+    with store.transaction() as connection:
+        table = tables.predictions(contract, sa.MetaData())
+        is_server = connection.dialect.name == "postgresql"
+        seconds = step.total_seconds() * BLOCK
+        moment = (
+            f"created_at + copies.place * interval '{seconds:.6f} seconds'"
+            if is_server
+            else f"strftime('%Y-%m-%d %H:%M:%f000', created_at, (copies.place * {seconds:.6f}) || ' seconds')"
+        )
+        changed = {
+            "prediction_id": "substr(prediction_id, 1, 8) || '-' || copies.place",
+            "created_at": moment,
+            "key": "key || '-' || copies.place",
+        }
+        names = table.columns.keys()
+        values = ", ".join(changed.get(name, name) for name in names)
+        numbers = " UNION ALL ".join(f"SELECT {place} AS place" for place in places)
+        connection.execute(
+            sa.text(
+                f"INSERT INTO {table.name} ({', '.join(names)}) SELECT {values} "  # noqa: S608 - our own names
+                f"FROM ({numbers}) AS copies CROSS JOIN {table.name} WHERE prediction_id LIKE '________-0'"
+            )
+        )
+
+
+def _forget_counts(connection: sa.Connection) -> None:
+    for name in ("traffic", "counted"):
+        connection.execute(sa.text(f"DROP TABLE {name}_{contract.name}"))
+
+
+def said(store: Store) -> None:
+    """Truth of a tenth of the first rows and of the last ones, figures of DAYS days, decisions."""
+    latest = [one.prediction_id for one in store.recent(Window(), 500)]
+    store.add_truths(Truth("prediction_id", identity, 1, NOW, NOW) for identity in latest[::2])
+    findings = Findings(store, contract)
+    for day in range(DAYS):
+        until = NOW.replace(hour=0) - timedelta(days=DAYS - 1 - day)
+        span = Span(until - timedelta(days=1), until)
+        for version in VERSIONS:
+            findings.replace(version, span, list(_figures(version, span)))
+        findings.add(Decision(f"{day}", until, VERSIONS[-1], "keep", ("Nothing has changed.",), "benchmark", span))
+
+
+def _figures(version: str, span: Span) -> Iterator[Measured]:
+    nothing = math.nan
+    for name in contract.column_names:
+        for measure in MEASURES:
+            shares = (0.1,) * 10 if measure == "psi" else ()
+            why = f"{name}: {measure} is 0.012 within 0.034 over 166,667 rows, as it was in training"
+            yield Measured(
+                version,
+                span,
+                measure,
+                name,
+                0.012,
+                0.01,
+                0.02,
+                0.0,
+                0.034,
+                166_667,
+                alarm=False,
+                why=why,
+                shares=shares,
+            )
+    for place in range(FIGURES):
+        yield Measured(
+            version, span, f"measure_{place}", "", 0.7, 0.6, 0.8, nothing, nothing, 166_667, alarm=False, why="so it is"
+        )
