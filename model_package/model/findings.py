@@ -146,7 +146,7 @@ def _plain_figures(rows: Iterable[Sequence[Any]]) -> Iterator[Measured]:
         if span is None:
             span = spans[since, until] = Span(in_utc(since), in_utc(until))
         # Of what is left, `why` and others are never NULL: only numbers become NaN.
-        values = [math.nan if value is None else value for value in rest]
+        values: list[Any] = [math.nan if value is None else value for value in rest]
         yield Measured(version, span, measure, subject, *values)
 
 
