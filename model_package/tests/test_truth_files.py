@@ -223,5 +223,5 @@ def test_pruning_forgets_old_truth_with_the_predictions_of_every_origin(settings
     run("truth", settings)
     assert run("prune", settings, keep_days=30, prune_origin="online")[0]["deleted_truths"] == 0
     counted, told = run("prune", settings, keep_days=30)
-    assert counted == {"deleted": 2, "deleted_truths": 1, "left": 0}
+    assert counted == {"deleted": 2, "deleted_truths": 1, "deleted_shadows": 0, "left": 0}
     assert "1 statements" in told
