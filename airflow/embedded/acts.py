@@ -187,10 +187,9 @@ class Loop:
         if answer.status_code == httpx.codes.NOT_FOUND:
             show(f"not looked at: this service has no {DASHBOARD} yet")
             return
-        page = " ".join(html.unescape(answer.text).split())
-        sentence = decided.reason.split(". ")[0]
-        check(answer.is_success and version in page, f"{DASHBOARD} shows the new version, {version}")
-        check(" ".join(sentence.split()) in page, f"{DASHBOARD} says why: {sentence}")
+        check(answer.is_success, f"{DASHBOARD} answers with status {answer.status_code}")
+        check(shows(answer.text, version), f"{DASHBOARD} shows the new version, {version}")
+        check(shows(answer.text, first_sentence(decided.reason)), f"{DASHBOARD} says why it was trained")
 
     # ------------------------------------------------------------------------------------- what they need
 
@@ -243,6 +242,16 @@ class Loop:
 
 def _decided(extra: Mapping[str, Any]) -> Decided:
     return Decided(extra["action"], extra["retrain"], extra.get("version", ""), extra["reason"])
+
+
+def first_sentence(reasons: str) -> str:
+    """The first of several reasons, without its full stop."""
+    return reasons.split(". ", maxsplit=1)[0].removesuffix(".")
+
+
+def shows(page: str, text: str) -> bool:
+    """Whether a page of HTML holds a text, however its lines are broken."""
+    return " ".join(text.split()) in " ".join(html.unescape(page).split())
 
 
 def told(traffic: Traffic) -> str:

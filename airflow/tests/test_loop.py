@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
-from acts import HINDERED, Loop
+from acts import DASHBOARD, HINDERED, Loop, first_sentence, shows
 from dag_runs import MONITORING, TASKS, TRAINING, asset_events, grow_old, run, run_what_events_started, states
 from dag_runs import waiting_events as waiting
 from traffic import Traffic, World
@@ -46,7 +47,8 @@ def service(tree: Path) -> Iterator[str]:
     """The service, and its address."""
     from app.testing import serve
 
-    with serve(tree / "artifacts", "reggaeton", log="durable", spool_dir=tree / "spool") as serving:
+    own = {"spool_dir": tree / "spool", "database_url": f"sqlite:///{tree / 'predictions.db'}"}
+    with serve(tree / "artifacts", "reggaeton", log="durable", **own) as serving:
         yield str(serving.client.base_url)
 
 
@@ -101,5 +103,8 @@ def test_under_traffic_a_changed_world_starts_one_training_whose_model_answers_w
         assert (again["action"], again["version"]) == ("keep", version)
         assert HINDERED in str(again["reason"])
         assert waiting(TRAINING) == 0
+        page = httpx.get(f"{url}{DASHBOARD}", timeout=SECONDS_AT_MOST, trust_env=False).text
+        assert shows(page, version)
+        assert shows(page, first_sentence(str(decided["reason"])))
     assert set(traffic.versions) == {champion, version}
     assert not traffic.failures
