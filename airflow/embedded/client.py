@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 FINISHED_RUN = frozenset({"success", "failed"})
 FINISHED_TASK = frozenset({"success", "failed", "upstream_failed", "skipped", "removed"})
 SECONDS_TO_ANSWER = 30.0
+SECONDS_TO_START = 60.0
+SECONDS_BETWEEN_TRIES = 0.5
 
 
 class AirflowRefused(Exception):
@@ -131,8 +134,13 @@ class AirflowClient:
 
     def asset_events(self, name: str) -> list[dict[str, Any]]:
         """The events of an asset, latest first, each with its `extra`."""
-        found = self._get("/api/v2/assets/events", order_by="-timestamp", limit=100)["asset_events"]
-        return [event for event in found if event.get("name") == name]
+        # Airflow 3.3.2 answers 500 while a run that an event has created waits to be started: it has no start_date yet.
+        deadline = time.monotonic() + SECONDS_TO_START
+        while True:
+            answer = self._http.get("/api/v2/assets/events", params={"order_by": "-timestamp", "limit": 100})
+            if answer.status_code != httpx.codes.INTERNAL_SERVER_ERROR or time.monotonic() > deadline:
+                return [event for event in _json(answer)["asset_events"] if event.get("name") == name]
+            time.sleep(SECONDS_BETWEEN_TRIES)
 
     def _get(self, path: str, **query: str | int | list[str]) -> dict[str, Any]:
         return _json(self._http.get(path, params=query))
