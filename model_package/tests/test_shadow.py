@@ -48,7 +48,7 @@ from model.truth import Truth, Window
 
 TRACKS = find("reggaeton").contract
 SECOND = timedelta(seconds=1)
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 600  # at the lowest priority, on a machine that is busy
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -437,33 +437,51 @@ def until(holds: Callable[[], bool], process: subprocess.Popen[str]) -> None:
         time.sleep(0.05)
 
 
-def children(pid: int) -> list[int]:
-    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+def pipelines() -> list[int]:
+    """The processes of pipelines that this process has started."""
+    own = Path(f"/proc/{os.getpid()}/task").glob("*/children")
+    children = [int(word) for path in own for word in path.read_text().split()]
+    return [pid for pid in children if b"pipeline_worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+def test_a_challenger_whose_process_is_killed_is_loaded_anew_and_answers_every_row_once(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, f"sqlite:///{tmp_path}/predictions.db", compiled=False)
+    follower = scene.follower([])
+    scene.predict(20, name="first")
+    before = pipelines()
+    follower.turn()
+    for pid in set(pipelines()) - set(before):
+        os.kill(pid, signal.SIGKILL)
+    scene.predict(20, name="second")
+    follower.turn()
+    assert "PipelineLost" in scene.state()["why"]
+    assert len(rows_of(scene.url)) == 20, "nothing is stored that was not answered"
+    follower.turn()
+    follower.let_go()
+    assert [row["refused"] for row in rows_of(scene.url)] == [None] * 40
+    assert scene.state()["failures"] == 0
 
 
 @pytest.mark.services
-def test_a_follower_whose_model_and_then_itself_are_killed_answers_every_row_once(url: str, tmp_path: Path) -> None:
-    scene = Scene(tmp_path, url, compiled=False)
+def test_a_follower_that_is_killed_goes_on_where_answers_are_missing(url: str, tmp_path: Path) -> None:
+    scene = Scene(tmp_path, url)
     scene.predict(200, name="first")
     follower = program(scene, "--follow")
     try:
-        until(lambda: scene.registry.shadow_file.exists() and len(answers(url)) == 200, follower)
-        for child in children(follower.pid):
-            os.kill(child, signal.SIGKILL)
-        scene.predict(200, name="second")
-        until(lambda: len(answers(url)) == 400, follower)
+        until(lambda: len(answers(url)) == 200, follower)
         follower.kill()
         follower.communicate()
-        scene.predict(200, name="third")
+        scene.predict(200, name="second")
         follower = program(scene, "--follow")
-        until(lambda: len(answers(url)) == 600, follower)
+        until(lambda: len(answers(url)) == 400, follower)
         follower.terminate()
         said, _ = follower.communicate()
     finally:
         follower.kill()
         follower.wait()
+        follower.stdout.close()  # type: ignore[union-attr]  # it is a pipe
     assert follower.returncode == 0, said
-    assert sorted(answers(url)) == [f"{name}-{n:05}" for name in ("first", "second", "third") for n in range(200)]
+    assert sorted(answers(url)) == [f"{name}-{number:05}" for name in ("first", "second") for number in range(200)]
 
 
 def answers(url: str) -> list[str]:
