@@ -8,7 +8,7 @@ EXIT ?=
 RUN = .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help demo loop-demo test lint format python environment test-environment lock env compose-smoke bench-serving bench-exactness bench-monitoring bench-dashboard bench-shadow promises screenshots clean
+.PHONY: help demo loop-demo test lint format python environment test-environment lock env compose-smoke bench-serving bench-exactness bench-monitoring bench-dashboard bench-shadow bench-replay promises screenshots clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ bench-dashboard: test-environment ## Fill databases with ten million predictions
 
 bench-shadow: test-environment ## Measure what a challenger beside the champion costs the service's clients, 12 minutes
 	@$(RUN) benchmarks/shadow $(OPTIONS)
+
+bench-replay: test-environment ## Measure a replay of 100,000 stored rows, in SQLite and in PostgreSQL
+	@$(RUN) benchmarks/replay $(OPTIONS)
 
 promises: test-environment ## Measure what the service promises, on a quiet machine; status 0 only when all of it holds
 	@$(RUN) benchmarks/promises $(if $(ONLY),--only "$(ONLY)")
