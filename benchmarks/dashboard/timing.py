@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from benchmarks.dashboard import filling
+from benchmarks.dashboard import browsing, filling
 from model.boards import read_board
 from model.contracts.reggaeton import contract
 from model.findings import Findings
@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 
 SPANS: Final = {"24 h": timedelta(hours=24), "7 d": timedelta(days=7), "30 d": timedelta(days=30)}
 TIMES: Final = 21
+TIMES_A_PAGE: Final = 15
 
 
-def measured(url: str, rows: int, report: Callable[[str], None]) -> dict[str, Any]:
-    """Fill, count, read: seconds, and milliseconds of boards by span."""
+def measured(url: str, rows: int, report: Callable[[str], None], times: int = TIMES_A_PAGE) -> dict[str, Any]:
+    """Fill, count, read: seconds, and milliseconds of boards by span and of pages. times: that each page is asked."""
     with Store(url, contract) as store:
         report(f"filling {rows:,} predictions")
         filled = _seconds(lambda: filling.predictions(store, rows))
@@ -40,12 +41,15 @@ def measured(url: str, rows: int, report: Callable[[str], None]) -> dict[str, An
         report("reading boards")
         with tempfile.TemporaryDirectory() as folder:
             boards = _boards(store, Path(folder))
+            report("asking for pages")
+            pages = browsing.measured(url, store, Path(folder), contract.name, times)
         return {
             "rows": store.count(),
             "filled_seconds": round(filled, 1),
             "counted_seconds": round(counted, 1),
             "longest_step_seconds": round(max(steps), 2),
             "boards": boards,
+            "pages": pages,
         }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from model.contract import Contract
@@ -12,11 +12,23 @@ from model.measured import Decision, Measured
 SCORE_BINS: Final = 20  # equal ones, from 0 to 1; a regression's scores are not counted by bin
 LATENCY_EDGES_MS: Final = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0)  # inner edges
 
+# Over all of a board's span: the measures that decide, by task, what is estimated of them, and how the truth follows
+# from the scores. Of the inputs, the latest windows.
+DECISIVE: Final = {"binary": "average_precision", "multiclass": "accuracy", "regression": "rmse"}
+OVER_TIME: Final = frozenset(
+    {*DECISIVE.values(), *(f"estimated_{name}" for name in DECISIVE.values()), "calibration_error", "concept"}
+)
+MOST_WINDOWS: Final = 31
+SPAN_BY_HOURS: Final = timedelta(days=10)
+WHOLE_HOURS: Final = timedelta(days=2)
+
 
 @dataclass(frozen=True, slots=True)
 class HourOfTraffic:
     """The predictions of one version and origin in one hour (UTC).
 
+    On a board of more than SPAN_BY_HOURS, what lies more than WHOLE_HOURS back is of a quarter of a day.
+    hour: when it begins.
     positives: answers with the positive label (0 for a regression).
     scores: counts by bin, [SCORE_BINS] or empty. latencies: counts between LATENCY_EDGES_MS, [13]; empty for a batch.
     """
@@ -88,7 +100,8 @@ class Change:
 class Board:
     """Everything of a page, as of `now`; what lies before `since` is left out.
 
-    traffic: the earliest hour first. figures: of all windows and versions since then, the earliest window first.
+    traffic: the earliest hour first. figures: of all versions, the earliest window first: of OVER_TIME, those of all
+    windows since then; of each column its shape and what alarms, in the latest MOST_WINDOWS and the champion's latest.
     decisions, versions, changes, recent: the latest first.
     shares: of the champion. trouble: sentences about what could not be read (the store does not answer, ...).
     """

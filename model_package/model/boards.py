@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from model import versions
-from model.board import Board, Shares
+from model.board import MOST_WINDOWS, OVER_TIME, SPAN_BY_HOURS, WHOLE_HOURS, Board, Shares
 from model.errors import ModelError, StoreError, bounded
 from model.findings import Findings
 from model.shares import shares
@@ -22,6 +22,7 @@ from model.truth import Window
 
 if TYPE_CHECKING:
     from model.contract import Contract
+    from model.measured import Measured
     from model.registry import Registry
 
 MOST_RECENT: Final = 50
@@ -67,10 +68,11 @@ def read_board(
     bundles, damaged = troubles.read("Versions", lambda: versions.versions(registry, champion)) or ([], [])
     troubles.said += damaged
     changes = troubles.read("The audit", lambda: versions.changes(registry, since)) or []
-    traffic = troubles.stored("Traffic", lambda: store.traffic(since, now)) or []
+    whole = now - WHOLE_HOURS if now - since > SPAN_BY_HOURS else since
+    traffic = troubles.stored("Traffic", lambda: store.traffic(since, now, whole)) or []
     recent = troubles.stored("Predictions", lambda: store.recent(Window(since, now), MOST_RECENT)) or []
     _note_uncounted(troubles, store, since)
-    figures, is_all = troubles.stored("Figures", lambda: _found(findings).between(since, now)) or ([], True)
+    figures, is_all = troubles.stored("Figures", lambda: _figures(_found(findings), champion, since, now)) or ([], True)
     if not is_all:
         troubles.said.append("There are too many figures for one page: those of the earlier windows are left out.")
     decisions = troubles.stored("Decisions", lambda: _found(findings).decisions(MOST_DECISIONS, since=since)) or []
@@ -83,6 +85,16 @@ def _found(findings: Findings | None) -> Findings:
     if findings is None:
         raise StoreError("the store has no tables of figures yet")
     return findings
+
+
+def _figures(findings: Findings, champion: str | None, since: datetime, now: datetime) -> tuple[list[Measured], bool]:
+    over_time, is_all = findings.over_time(OVER_TIME, since, now)
+    of_inputs, is_all_of_inputs = findings.latest(since, now, MOST_WINDOWS)
+    if champion is not None and not any(one.version == champion for one in of_inputs):
+        # Others have answered since: what the champion was last seen with is still what is known of it.
+        of_inputs = [*findings.latest(since, now, 1, champion)[0], *of_inputs]
+    found = sorted([*over_time, *of_inputs], key=lambda one: one.span.until)
+    return found, is_all and is_all_of_inputs
 
 
 def _note_uncounted(troubles: _Troubles, store: Store, since: datetime) -> None:

@@ -9,20 +9,21 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 
 import sqlalchemy as sa
 
-from model.derived.findings import LONGEST_WHY, decisions, measures
+from model.derived.findings import LONGEST_WHY, decisions, latest_ends, measures
 from model.errors import bounded
 from model.growth import grow
-from model.measured import Action, Decision, Measured, Span
+from model.measured import DRIFT, FAULTS, SHAPES, Action, Decision, Measured, Span
 from model.stored import in_utc
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from model.contract import Contract
     from model.store import Store
 
 NUMBERS: Final = ("value", "low", "high", "expected", "threshold")
-PLAIN: Final = ("version", "since", "until", "measure", "subject", *NUMBERS, "rows", "alarm", "why")
+MOMENTS: Final = ("since", "until")
+PLAIN: Final = ("version", *MOMENTS, "measure", "subject", *NUMBERS, "rows", "alarm", "why")
 SHARE_DIGITS: Final = 9
 MOST_FIGURES: Final = 10_000  # of an answer about a stretch of time
 
@@ -64,21 +65,50 @@ class Findings:
             ordered = query.order_by(table.c.until, table.c.since, table.c.measure, table.c.subject)
             return [_figure(row) for row in connection.execute(ordered).mappings()] if spans else []
 
-    def between(self, since: datetime, until: datetime) -> tuple[list[Measured], bool]:
-        """The figures of all windows that end in a stretch of time, the earliest first; and whether these are all.
+    def over_time(self, measures: Collection[str], since: datetime, until: datetime) -> tuple[list[Measured], bool]:
+        """These measures' figures of all windows that end in a stretch of time, the earliest first; whether it is all.
 
         Of more than MOST_FIGURES, the latest windows are given, whole ones. Without shares.
         """
-        table = self._measures
-        inside = (table.c.until > _utc(since), table.c.until <= _utc(until))
-        edge = sa.select(table.c.until).where(*inside).order_by(table.c.until.desc()).offset(MOST_FIGURES).limit(1)
-        names = [table.c[name] for name in PLAIN]
-        order = (table.c.until, table.c.since, table.c.version, table.c.measure, table.c.subject)
         with self._store.transaction() as connection:
-            beyond = connection.execute(edge).scalar_one_or_none()
-            known = [] if beyond is None else [table.c.until > beyond]
-            query = sa.select(*names).where(*inside, *known).order_by(*order)
-            return list(_plain_figures(connection.execute(query).all())), beyond is None
+            return self._plain(connection, self._measures.c.measure.in_(measures), *self._inside(since, until))
+
+    def latest(
+        self, since: datetime, until: datetime, windows: int, version: str | None = None
+    ) -> tuple[list[Measured], bool]:
+        """How the inputs of the latest windows were: those with the last `windows` ends, of one version or of all.
+
+        Of each column its SHAPES, and what else of it alarms. The earliest first, bounded, and without shares.
+        """
+        table, inside = self._measures, self._inside(since, until, version)
+        with self._store.transaction() as connection:
+            ends = list(connection.execute(latest_ends(table, _utc(since), _utc(until), version, windows)).scalars())
+            if not ends:
+                return [], True
+            inside.append(table.c.until >= ends[-1])
+            # Two questions, as there is an index for each: a window has five figures of a column, and few are these.
+            shapes, is_all = self._plain(connection, table.c.measure.in_(SHAPES), *inside)
+            others = table.c.alarm, table.c.measure.in_((DRIFT | FAULTS) - SHAPES)
+            alarms, is_all_of_alarms = self._plain(connection, sa.and_(*others), *inside)
+            return [*shapes, *alarms], is_all and is_all_of_alarms
+
+    def _inside(self, since: datetime, until: datetime, version: str | None = None) -> list[sa.ColumnElement[bool]]:
+        table = self._measures
+        of_version = [] if version is None else [table.c.version == version]
+        return [table.c.until > _utc(since), table.c.until <= _utc(until), *of_version]
+
+    def _plain(self, connection: sa.Connection, *where: sa.ColumnElement[bool]) -> tuple[list[Measured], bool]:
+        """Figures without shares, the earliest window first, of whole windows; and whether these are all."""
+        table = self._measures
+        # A page's thousands of figures have a few windows: each moment is read from its text once.
+        names = [sa.type_coerce(table.c[name], sa.String) if name in MOMENTS else table.c[name] for name in PLAIN]
+        latest_first = [table.c[name].desc() for name in ("until", "since", "version", "measure", "subject")]
+        query = sa.select(*names).where(*where).order_by(*latest_first).limit(MOST_FIGURES + 1)
+        found = list(_plain_figures(connection.execute(query).all()))[::-1]
+        if len(found) <= MOST_FIGURES:
+            return found, True
+        cut = found[0].span.until
+        return [one for one in found if one.span.until > cut], False
 
     def shares(self, version: str) -> dict[str, tuple[float, ...]]:
         """Of a version's latest window, by subject: the shares by the bins of the reference."""
@@ -139,15 +169,20 @@ def _figure(row: sa.RowMapping) -> Measured:
 
 
 def _plain_figures(rows: Iterable[Sequence[Any]]) -> Iterator[Measured]:
-    """Of the columns PLAIN: thousands for a page, of which many share a window."""
-    spans: dict[tuple[datetime, datetime], Span] = {}
+    """Of the columns PLAIN, moments as the driver has them: text in SQLite."""
+    spans: dict[tuple[Any, Any], Span] = {}
     for version, since, until, measure, subject, *rest in rows:
         span = spans.get((since, until))
         if span is None:
-            span = spans[since, until] = Span(in_utc(since), in_utc(until))
+            span = spans[since, until] = Span(_moment(since), _moment(until))
         # Of what is left, `why` and others are never NULL: only numbers become NaN.
         values: list[Any] = [math.nan if value is None else value for value in rest]
         yield Measured(version, span, measure, subject, *values)
+
+
+def _moment(said: datetime | str) -> datetime:
+    moment: datetime = in_utc(datetime.fromisoformat(said) if isinstance(said, str) else said)
+    return moment
 
 
 def _decision_row(one: Decision) -> dict[str, Any]:

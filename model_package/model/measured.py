@@ -10,6 +10,7 @@ Action = Literal["keep", "retrain"]
 
 # Measures of inputs: what a training may mend, and what asks for a look at the source of the data.
 DRIFT: Final = frozenset({"psi", "jensen_shannon", "wasserstein", "unseen", "out_of_range"})
+SHAPES: Final = frozenset({"psi", "jensen_shannon"})  # of these, a column has the one that suits it
 FAULTS: Final = frozenset({"missing", "outside_contract"})
 
 

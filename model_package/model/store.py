@@ -93,10 +93,13 @@ class Store:
         with self._translated(), self._engine.connect() as connection:
             return self._traffic.since(connection)
 
-    def traffic(self, since: datetime, until: datetime) -> list[HourOfTraffic]:
-        """Counts of the hours that begin at `since` or later and before `until`, the earliest first."""
+    def traffic(self, since: datetime, until: datetime, whole_since: datetime | None = None) -> list[HourOfTraffic]:
+        """Counts of the hours that begin at `since` or later and before `until`, the earliest first.
+
+        Those before the quarter of a day in which `whole_since` lies are added up by quarters of a day (0, 6, 12, 18).
+        """
         with self._translated(), self._engine.connect() as connection:
-            return self._traffic.read(connection, since, until)
+            return self._traffic.read(connection, since, until, since if whole_since is None else whole_since)
 
     def recent(self, window: Window, most: int) -> list[Recent]:
         """The latest predictions of a window with what proved true, the latest first."""

@@ -101,13 +101,23 @@ class Traffic:
 
     # -------------------------------------------------------------------------------------- reading
 
-    def read(self, connection: sa.Connection, since: datetime, until: datetime) -> list[HourOfTraffic]:
-        """The hours that begin between two moments, the earliest first; at most the latest MOST_HOURS rows."""
+    def read(
+        self, connection: sa.Connection, since: datetime, until: datetime, whole_since: datetime
+    ) -> list[HourOfTraffic]:
+        """The hours that begin between two moments, the earliest first; at most the latest MOST_HOURS rows.
+
+        Those before `whole_since` by quarters of a day: a month of them need not be added up by whoever draws it.
+        """
         hour = self._hours.c.hour
         inside = (hour >= since.astimezone(UTC), hour < until.astimezone(UTC))
-        latest = [self._hours.c[name].desc() for name in tables.KEYS]
-        query = sa.select(self._hours).where(*inside).order_by(*latest).limit(MOST_HOURS)
-        found = [self._hour(row) for row in connection.execute(query)]
+        whole = tables.quarter_of(whole_since)
+        earlier = tables.by_part_of_day(self._hours, *inside, hour < whole)
+        later = sa.select(self._hours).where(*inside, hour >= whole)
+        found: list[HourOfTraffic] = []
+        for query in (later, earlier) if since < whole else (later,):
+            latest = [query.selected_columns[name].desc() for name in tables.KEYS]
+            rows = connection.execute(query.order_by(*latest).limit(MOST_HOURS - len(found))).all()
+            found += [self._hour(row) for row in rows]
         return found[::-1]
 
     def _hour(self, row: Sequence[Any]) -> HourOfTraffic:

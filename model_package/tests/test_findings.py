@@ -99,7 +99,7 @@ def test_shares_of_a_distribution_are_kept_with_its_figure_and_those_of_the_late
 
 
 @pytest.mark.services
-def test_figures_of_a_stretch_of_time_are_of_every_version_and_the_latest_of_too_many(
+def test_a_measure_over_time_is_of_every_version_and_of_the_latest_windows_when_there_are_too_many(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     grown = replace(TRACKS, name="stretch")
@@ -107,16 +107,46 @@ def test_figures_of_a_stretch_of_time_are_of_every_version_and_the_latest_of_too
         findings = Findings(store, grown)
         for day in range(4):
             for version in ("v1", "v2"):
-                findings.replace(version, span(day), [figure(day, day, version), figure(day, day, version, "rows", "")])
-        found, is_all = findings.between(span(1).until - timedelta(hours=1), span(2).until)
+                others = [figure(day, day, version, "rmse", ""), figure(day, day, version, "rows", "")]
+                findings.replace(version, span(day), [figure(day, day, version), *others])
+        asked = {"psi", "rmse"}
+        found, is_all = findings.over_time(asked, span(1).until - timedelta(hours=1), span(2).until)
         assert is_all
         assert [(one.span, one.version, one.measure) for one in found] == [
-            (span(day), version, measure) for day in (1, 2) for version in ("v1", "v2") for measure in ("psi", "rows")
+            (span(day), version, measure) for day in (1, 2) for version in ("v1", "v2") for measure in ("psi", "rmse")
         ]
+        assert math.isnan(found[0].low)
         monkeypatch.setattr("model.findings.MOST_FIGURES", 10)
-        found, is_all = findings.between(NOON, span(3).until)
+        found, is_all = findings.over_time(asked, NOON, span(3).until)
         assert not is_all
         assert {one.span for one in found} == {span(2), span(3)}  # whole windows: eight of ten figures
+
+
+@pytest.mark.services
+def test_of_the_latest_windows_each_column_has_its_shape_and_what_alarms(url: str) -> None:
+    grown = replace(TRACKS, name="latest")
+    with Store(url, grown) as store:
+        findings = Findings(store, grown)
+        assert findings.latest(NOON, span(9).until, 3) == ([], True)
+        for day in range(4):
+            for version in ("v1", "v2") if day < 2 else ("v1",):
+                quiet = [figure(day, 0.0, version, "missing"), figure(day, 0.0, version, "wasserstein")]
+                shape, loud = figure(day, 0.0, version), figure(day, 0.5, version, "unseen", "mode")
+                findings.replace(version, span(day), [shape, *quiet, loud, figure(day, 0.5, version, "rmse", "")])
+
+        def told(found: tuple[list[Measured], bool]) -> list[tuple[Span, str, str]]:
+            assert found[1]
+            return sorted(((one.span, one.version, one.measure) for one in found[0]), key=str)
+
+        both = ("psi", "unseen")
+        assert told(findings.latest(NOON, span(9).until, 2)) == [
+            (span(day), "v1", one) for day in (2, 3) for one in both
+        ]
+        assert told(findings.latest(NOON, span(9).until, 1, "v2")) == [(span(1), "v2", one) for one in both]
+        assert told(findings.latest(NOON, span(1).until, 9)) == [
+            (span(day), version, one) for day in (0, 1) for version in ("v1", "v2") for one in both
+        ]
+        assert told(findings.latest(span(2).until, span(9).until, 9)) == [(span(3), "v1", one) for one in both]
 
 
 @pytest.mark.services

@@ -5,8 +5,8 @@ from __future__ import annotations
 import bisect
 import random
 import threading
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -108,6 +108,25 @@ def test_counts_are_those_of_a_recount_after_random_batches_with_repeats(contrac
         assert sum(hour.positives for hour in found) > 0 or contract is not TRACKS
         half = SINCE + timedelta(days=4, minutes=30)
         assert store.traffic(half, UNTIL) == [hour for hour in found if hour.hour >= half]
+        whole = half.replace(hour=12)
+        assert store.traffic(SINCE, UNTIL, half + timedelta(hours=14)) == [
+            *by_quarters_of_a_day(hour for hour in found if hour.hour < whole),
+            *(hour for hour in found if hour.hour >= whole),
+        ]
+
+
+def by_quarters_of_a_day(hours: Iterable[HourOfTraffic]) -> Iterator[HourOfTraffic]:
+    """Added up in Python."""
+
+    def added(counts: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
+        return tuple(map(sum, zip(*filter(None, counts), strict=True)))
+
+    parts = defaultdict(list)
+    for one in hours:
+        parts[one.hour.replace(hour=one.hour.hour // 6 * 6), one.version, one.origin].append(one)
+    for key, of in sorted(parts.items()):
+        counts = added((one.rows, one.positives) for one in of)
+        yield HourOfTraffic(*key, *counts, added(one.scores for one in of), added(one.latencies for one in of))
 
 
 @pytest.mark.services

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final
 
 from markupsafe import Markup, escape
@@ -14,25 +15,32 @@ if TYPE_CHECKING:
 
 NICE: Final = (1.0, 2.0, 2.5, 5.0, 10.0)
 DAY: Final = timedelta(days=1)
+MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def element(tag: str, *children: Markup | str, **attributes: float | str) -> Markup:
     """An element: `class_` is the attribute class, other underscores are hyphens; text and values are escaped."""
-    said = "".join(f' {_name(name)}="{escape(_value(value))}"' for name, value in attributes.items())
-    return Markup(f"<{tag}{said}>{''.join(map(escape, children))}</{tag}>")  # noqa: S704 - every part is escaped
+    said = "".join([f' {_name(name)}="{_value(value)}"' for name, value in attributes.items()])
+    return Markup(f"<{tag}{said}>{_escaped(children)}</{tag}>")  # noqa: S704 - every part is escaped
 
 
+def _escaped(parts: Iterable[Markup | str]) -> str:
+    # What is Markup already is not asked again: a page has thousands of elements.
+    return "".join([part if isinstance(part, Markup) else escape(part) for part in parts])
+
+
+@cache  # of the names in this package
 def _name(name: str) -> str:
     return name.rstrip("_").replace("_", "-")
 
 
 def _value(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:.2f}".rstrip("0").rstrip(".")
+    return escape(value) if isinstance(value, str) else f"{value:.2f}".rstrip("0").rstrip(".")
 
 
 def joined(parts: Iterable[Markup]) -> Markup:
     """Elements after one another."""
-    return Markup("").join(parts)
+    return Markup(_escaped(parts))  # noqa: S704 - as above
 
 
 def tooltip(words: str) -> Markup:
@@ -62,7 +70,10 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """A drawing's area: the whole width and height, and the margins in which the axes' words stand."""
+    """A drawing's area: the whole width and height, and the margins in which the axes' words stand.
+
+    is_for_phones: no pointer can rest on a point there, so that nothing says what it would be told.
+    """
 
     width: float
     height: float
@@ -70,6 +81,7 @@ class Plot:
     right: float = 10
     top: float = 12
     bottom: float = 24
+    is_for_phones: bool = False
 
     @property
     def base(self) -> float:
@@ -131,12 +143,13 @@ def _every(since: datetime, until: datetime, step: timedelta) -> list[datetime]:
 
 def day(at: datetime) -> str:
     """A day as people say it."""
-    return f"{at.day} {at:%b}"
+    return f"{at.day} {MONTHS[at.month - 1]}"
 
 
+@lru_cache(4_096)  # a page names the same hours and windows many times
 def moment(at: datetime) -> str:
     """A moment as people say it, in UTC."""
-    return f"{day(at)} {at:%H:%M}"
+    return f"{day(at)} {at.hour:02}:{at.minute:02}"
 
 
 def grid(plot: Plot, up: Scale, ticks: Sequence[float], words: Sequence[str]) -> Markup:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
@@ -31,9 +31,10 @@ if TYPE_CHECKING:
     from model.measured import Measured
 
 WIDE: Final = Plot(620, 236)
-NARROW: Final = Plot(340, 220, left=36)
+NARROW: Final = Plot(340, 220, left=36, is_for_phones=True)
 MOST_VERSIONS: Final = 4  # drawn in colours of their own
 MOST_BARS: Final = 124
+MIDNIGHT: Final = datetime(2000, 1, 1, tzinfo=UTC)  # bars begin at whole hours, and quarters of days
 MOST_ROWS: Final = 400  # of a table behind a chart
 
 
@@ -81,7 +82,7 @@ def traffic(board: Board) -> Chart | None:
     width = _bar_width(board.now - board.since)
     counts: dict[tuple[datetime, str], int] = Counter()
     for one in online:
-        counts[board.since + (one.hour - board.since) // width * width, one.version] += one.rows
+        counts[one.hour - (one.hour - MIDNIGHT) % width, one.version] += one.rows
     paint = colours(board)
     wide, narrow = both(lambda plot: _bars(board, plot, counts, width, paint))
     versions = sorted({version for _, version in counts})
@@ -125,27 +126,29 @@ def _bars(
     ticks = nice_ticks(0, max(totals.values(), default=1) or 1, 4)
     up, across = plot.up(0, ticks[-1]), _times(board, plot)
     parts = [grid(plot, up, ticks, [_thousands(tick) for tick in ticks]), time_axis(plot, board.since, board.now)]
-    for at, rows_of in groupby(sorted(counts.items()), key=lambda item: item[0][0]):
-        parts.append(_stack(list(rows_of), at, width, (across, up), paint))
+    for _, rows_of in groupby(sorted(counts.items()), key=lambda item: item[0][0]):
+        parts.append(_stack(plot, list(rows_of), (across, up), width, paint))
     said = f"{sum(totals.values()):,} predictions from {moment(board.since)} to {moment(board.now)} UTC"
     return plot.drawing("Traffic", said, *parts, *_promotions(board, plot))
 
 
 def _stack(
+    plot: Plot,
     rows_of: list[tuple[tuple[datetime, str], int]],
-    at: datetime,
-    width: timedelta,
     scales: tuple[Scale, Scale],
+    width: timedelta,
     paint: dict[str, str],
 ) -> Markup:
     across, up = scales
-    left, right, below = across(at.timestamp()), across((at + width).timestamp()), 0
+    at, below = rows_of[0][0][0], 0
+    left, right = across(at.timestamp()), across((at + width).timestamp())
     parts = []
     for (_, version), rows in rows_of:
-        said = tooltip(f"{moment(at)} UTC, {figures.short(version)}: {rows:,} predictions")
+        said = f"{moment(at)} UTC, {figures.short(version)}: {rows:,} predictions"
+        told = () if plot.is_for_phones else (tooltip(said),)
         places = {"x": left + 0.4, "width": max(0.6, right - left - 0.8), "y": up(below + rows)}
         parts.append(
-            element("rect", said, class_=paint[version], height=max(0.0, up(below) - up(below + rows)), **places)
+            element("rect", *told, class_=paint[version], height=max(0.0, up(below) - up(below + rows)), **places)
         )
         below += rows
     return joined(parts)
@@ -216,7 +219,8 @@ def _quality(board: Board, plot: Plot, measured: Sequence[Measured], estimated: 
     parts += [_expected(part, scales) for part in _by_version([*measured, *estimated])]
     parts += [_line(part, scales, "estimated") for part in _by_version(estimated)]
     parts += [_line(part, scales, "measured") for part in _by_version(measured)]
-    parts += [_dots(estimated, scales, "estimated", "estimated"), _dots(measured, scales, "measured", "measured")]
+    for kind, found in (("estimated", estimated), ("measured", measured)):
+        parts.append(_dots(plot, found, scales, kind, kind))
     said = "; ".join(_told(part, kind) for part, kind in ((measured, "measured"), (estimated, "estimated")) if part)
     return plot.drawing(figures.words(figures.decisive(board.contract)), said, *parts, *_promotions(board, plot))
 
@@ -253,19 +257,26 @@ def _line(part: Sequence[Measured], scales: tuple[Scale, Scale], kind: str) -> M
     return element("path", class_=f"line {kind}", d=path([_place(one, scales, one.value) for one in part]))
 
 
-def _dots(found: Sequence[Measured], scales: tuple[Scale, Scale], kind: str, word: str) -> Markup:
-    return joined(_dot(one, scales, kind, word) for one in found)
+def _dots(plot: Plot, found: Sequence[Measured], scales: tuple[Scale, Scale], kind: str, word: str) -> Markup:
+    dots = [(one, _dot(one, scales, kind)) for one in found]
+    if plot.is_for_phones:
+        return joined(dot for _, dot in dots)
+    return joined(_told_dot(one, dot, scales, word) for one, dot in dots)
 
 
-def _dot(one: Measured, scales: tuple[Scale, Scale], kind: str, word: str) -> Markup:
+def _dot(one: Measured, scales: tuple[Scale, Scale], kind: str) -> Markup:
+    x, y = _place(one, scales, one.value)
+    alarm = " alarm" if one.alarm else ""
+    return element("circle", class_=f"dot {kind}{alarm}", cx=x, cy=y, r=4.5 if one.alarm else 2.6)
+
+
+def _told_dot(one: Measured, dot: Markup, scales: tuple[Scale, Scale], word: str) -> Markup:
     x, y = _place(one, scales, one.value)
     value, interval, expected, rows = _numbers(one)
     words = (
         f"{one.span}, {figures.short(one.version)}: {word} {value} ({interval}; {expected} in training; {rows} rows)"
     )
-    alarm = " alarm" if one.alarm else ""
-    shown = element("circle", class_=f"dot {kind}{alarm}", cx=x, cy=y, r=4.5 if one.alarm else 2.6)
-    return element("g", tooltip(words), shown, element("circle", class_="near", cx=x, cy=y, r=9))
+    return element("g", tooltip(words), dot, element("circle", class_="near", cx=x, cy=y, r=9))
 
 
 # ------------------------------------------------------------------------------------------- lines
@@ -297,10 +308,10 @@ def line(board: Board, title: str, note: str, found: Sequence[Measured]) -> Char
         parts = [grid(plot, scales[1], ticks, [f"{tick:g}" for tick in ticks]), time_axis(plot, board.since, board.now)]
         parts += [_expected(part, scales) for part in _by_version(found)]
         parts += [_line(part, scales, "measured") for part in _by_version(found)]
-        parts.append(_dots(found, scales, "measured", title.lower()))
+        parts.append(_dots(plot, found, scales, "measured", title.lower()))
         return plot.drawing(title, _told(found, title.lower()), *parts)
 
-    low = Plot(400, 150, left=36), Plot(340, 150, left=36)
+    low = Plot(400, 150, left=36), Plot(340, 150, left=36, is_for_phones=True)
     wide, narrow = both(draw, *low)
     head = ("window until (UTC)", "version", "value", "95 % interval", "in training", "rows")
     rows = tuple((moment(one.span.until), figures.short(one.version), *_numbers(one)) for one in found)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 import re
+from collections import defaultdict
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from app.dashboard.canvas import MONTHS
+from model.board import DECISIVE
 from model.errors import bounded
-from model.measured import DRIFT, FAULTS
+from model.measured import DRIFT, FAULTS, SHAPES
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -17,11 +21,7 @@ if TYPE_CHECKING:
     from model.contract import Contract
     from model.measured import Measured, Span
 
-# The measure that decides, by task; `model.steps.quality.metrics` has it first too (a test compares).
-DECISIVE: Final = {"binary": "average_precision", "multiclass": "accuracy", "regression": "rmse"}
-SHAPES: Final = frozenset({"psi", "jensen_shannon"})
 _VERSION: Final = re.compile(r"(\d{4})(\d{2})(\d{2})T\d{6}Z-([0-9a-z]{4,})")
-_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 MOST_VERSION: Final = 24
 
 
@@ -37,12 +37,13 @@ def words(measure: str) -> str:
     )
 
 
+@lru_cache(1_024)  # as often as there are points of it
 def short(version: str) -> str:
     """A version's name for people: its day and the beginning of its hash."""
     found = _VERSION.fullmatch(version)
-    if found is None or not 1 <= int(found[2]) <= len(_MONTHS):
+    if found is None or not 1 <= int(found[2]) <= len(MONTHS):
         return bounded(version, MOST_VERSION)
-    return f"{int(found[3])} {_MONTHS[int(found[2]) - 1]} · {found[4][:4]}"
+    return f"{int(found[3])} {MONTHS[int(found[2]) - 1]} · {found[4][:4]}"
 
 
 def known(value: float) -> bool:
@@ -67,11 +68,6 @@ def latest_of(board: Board, measure: str, subject: str = "") -> Measured | None:
     """The champion's latest figure of a measure, from whichever window has it last."""
     own = [one for one in series(board, measure, subject) if one.version == board.champion]
     return own[-1] if own else None
-
-
-def windows(board: Board) -> list[Span]:
-    """All windows that were measured, the earliest first."""
-    return sorted({one.span for one in board.figures}, key=lambda span: (span.until, span.since))
 
 
 def began(board: Board, version: str) -> datetime | None:
@@ -126,12 +122,27 @@ class Drifting:
         return "; ".join(said) or (self.main.why if self.main is not None else "not measured")
 
 
-def by_column(board: Board, span: Span | None = None) -> dict[str, Drifting]:
-    """Column (and "scores", "residuals") -> its drift in a window; in the champion's latest one when none is named."""
-    chosen = latest(board) if span is None else [one for one in board.figures if one.span == span]
+def by_column(board: Board) -> dict[str, Drifting]:
+    """Column (and "scores", "residuals") -> its drift in the champion's latest window."""
+    return _by_column(board, latest(board))
+
+
+def by_window(board: Board, most: int) -> dict[Span, dict[str, Drifting]]:
+    """The same for the latest `most` windows of whichever version, the earliest first."""
+    of: defaultdict[Span, list[Measured]] = defaultdict(list)
+    for one in board.figures:
+        of[one.span].append(one)
+    spans = sorted(of, key=lambda span: (span.until, span.since))
+    return {span: _by_column(board, of[span]) for span in spans[-most:]}
+
+
+def _by_column(board: Board, found: list[Measured]) -> dict[str, Drifting]:
+    of: defaultdict[str, list[Measured]] = defaultdict(list)
+    for one in found:
+        of[one.subject].append(one)
     subjects = [column.name for column in board.contract.columns]
-    subjects += [name for name in ("scores", "residuals") if any(one.subject == name for one in chosen)]
-    return {name: _drifting([one for one in chosen if one.subject == name]) for name in subjects}
+    subjects += [name for name in ("scores", "residuals") if name in of]
+    return {name: _drifting(of.get(name, [])) for name in subjects}
 
 
 def _drifting(found: list[Measured]) -> Drifting:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from app.dashboard import figures
-from app.dashboard.canvas import Plot, element, joined, moment, path, tooltip
+from app.dashboard.canvas import DAY, Plot, element, joined, moment, path, tooltip
 from app.dashboard.charts import Chart, Table, both
 from model.board import LATENCY_EDGES_MS, SCORE_BINS, Shares
 from model.errors import bounded
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from app.dashboard.figures import Drifting
-    from model.board import Board
+    from model.board import Board, HourOfTraffic
     from model.measured import Span
 
 MOST_COLUMNS: Final = 30
@@ -27,9 +27,8 @@ ROW: Final = 20
 EFFECTS: Final = (0.2, 0.5, 0.8)  # small, medium and large shifts (Cohen 1988)
 MOST_SHOWN: Final = 9
 MOST_NAME: Final = {True: 20, False: 14}
-PHONE: Final = 500  # units of a drawing's width, below which it is for a phone
 ONE_DAY: Final = 24
-_LOW: Final = (Plot(400, 150, 8, 12, 8, 22), Plot(340, 140, 8, 12, 8, 22))
+_LOW: Final = (Plot(400, 150, 8, 12, 8, 22), Plot(340, 140, 8, 12, 8, 22, is_for_phones=True))
 
 
 # ---------------------------------------------------------------------------------------- heat map
@@ -37,14 +36,13 @@ _LOW: Final = (Plot(400, 150, 8, 12, 8, 22), Plot(340, 140, 8, 12, 8, 22))
 
 def drift(board: Board) -> Chart | None:
     """Each column by window, coloured where its drift alarms, the furthest moved first. None without any."""
-    spans = figures.windows(board)
-    if not spans:
+    cells = figures.by_window(board, MOST_WINDOWS[True])
+    if not cells:
         return None
     now = figures.by_column(board)
     names = [name for name in figures.ranked(now) if name != "residuals"][:MOST_COLUMNS]
-    cells = {span: figures.by_column(board, span) for span in spans[-MOST_WINDOWS[True] :]}
     height = len(names) * ROW + 30
-    plots = Plot(620, height, 132, 48, 2, 26), Plot(340, height, 112, 40, 2, 26)
+    plots = Plot(620, height, 132, 48, 2, 26), Plot(340, height, 112, 40, 2, 26, is_for_phones=True)
     wide, narrow = both(lambda plot: _map(plot, names, cells, now), *plots)
     legend = (
         ("h1", "drifts, small"),
@@ -65,12 +63,12 @@ def _row(name: str, found: Drifting) -> tuple[str, ...]:
 
 
 def _map(plot: Plot, names: Sequence[str], cells: dict[Span, dict[str, Drifting]], now: dict[str, Drifting]) -> Markup:
-    spans = list(cells)[-MOST_WINDOWS[plot.width > PHONE] :]
+    spans = list(cells)[-MOST_WINDOWS[not plot.is_for_phones] :]
     step = (plot.edge - plot.left) / max(len(spans), 8)
     parts = []
     for line, name in enumerate(names):
         y = plot.top + line * ROW
-        most = MOST_NAME[plot.width > PHONE]
+        most = MOST_NAME[not plot.is_for_phones]
         parts.append(
             element(
                 "text",
@@ -84,7 +82,7 @@ def _map(plot: Plot, names: Sequence[str], cells: dict[Span, dict[str, Drifting]
         for place, span in enumerate(spans):
             found = cells[span].get(name)
             if found is not None and found.main is not None:
-                parts.append(_cell(found, name, span, (plot.left + place * step, y, step)))
+                parts.append(_cell(plot, found, (plot.left + place * step, y, step), f"{name}, {span}"))
         worth = f"{now[name].shift:.2f}"
         parts.append(
             element(
@@ -105,11 +103,13 @@ def _emphasis(found: Drifting) -> str:
     return "strong" if found.drifts or found.is_faulty else ""
 
 
-def _cell(found: Drifting, name: str, span: Span, place: tuple[float, float, float]) -> Markup:
+def _cell(plot: Plot, found: Drifting, place: tuple[float, float, float], which: str) -> Markup:
     x, y, step = place
-    words = f"{name}, {span}: moved by {found.shift:.2f} standard deviations. {found.why}"
     box = element("rect", class_=heat(found), x=x + 0.75, y=y + 1, width=max(1.0, step - 1.5), height=ROW - 2, rx=2.5)
     mark = [element("circle", class_="fault", cx=x + step / 2, cy=y + ROW / 2, r=3)] if found.is_faulty else []
+    if plot.is_for_phones:
+        return joined([box, *mark])
+    words = f"{which}: moved by {found.shift:.2f} standard deviations. {found.why}"
     return element("g", tooltip(words), box, *mark)
 
 
@@ -190,11 +190,11 @@ def _steps(plot: Plot, one: Shares) -> list[Markup]:
 
 def scores(board: Board) -> Chart | None:
     """How the scores of the last day were distributed beside those of the days before. None without any."""
-    day = [one for one in board.traffic if (board.now - one.hour).total_seconds() <= ONE_DAY * 3600 and one.scores]
-    before = [one for one in board.traffic if one not in day and one.scores]
+    scored = [(_is_of_the_last_day(board, one), one.scores) for one in board.traffic if one.scores]
+    day, before = ([counts for is_late, counts in scored if is_late is asked] for asked in (True, False))
     if not day:
         return None
-    now, earlier = _shares_of([one.scores for one in day]), _shares_of([one.scores for one in before])
+    now, earlier = _shares_of(day), _shares_of(before)
     names = tuple(f"{place / SCORE_BINS:.2f} to {(place + 1) / SCORE_BINS:.2f}" for place in range(SCORE_BINS))
     pair = Shares("scores", names, earlier, now)
     wide, narrow = both(lambda plot: _histogram(plot, "Scores", pair, ["0", "0.25", "0.5", "0.75", "1"]), *_LOW)
@@ -212,11 +212,7 @@ def scores(board: Board) -> Chart | None:
 
 def latencies(board: Board) -> Chart | None:
     """How long answers of the last day took. None where none was timed."""
-    day = [
-        one.latencies
-        for one in board.traffic
-        if (board.now - one.hour).total_seconds() <= ONE_DAY * 3600 and one.latencies
-    ]
+    day = [one.latencies for one in board.traffic if one.latencies and _is_of_the_last_day(board, one)]
     if not day:
         return None
     now = _shares_of(day)
@@ -234,6 +230,10 @@ def latencies(board: Board) -> Chart | None:
         Table(("took", "last day"), rows),
         (("bar-now", "last day"),),
     )
+
+
+def _is_of_the_last_day(board: Board, one: HourOfTraffic) -> bool:
+    return board.now - one.hour <= DAY
 
 
 def _shares_of(counts: Sequence[Sequence[int]]) -> tuple[float, ...]:

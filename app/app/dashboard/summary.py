@@ -17,10 +17,13 @@ from model.errors import bounded
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from markupsafe import Markup
+
     from model.board import Board, HourOfTraffic, Recent, VersionOfModel
     from model.contract import Contract
 
 HOUR: Final = timedelta(hours=1)
+HOURS_A_DAY: Final = 24
 MOST_INPUT: Final = 40
 
 
@@ -46,12 +49,13 @@ class Refused:
 
 def cards(board: Board, refused: Refused) -> list[Card]:
     """What is seen first."""
+    traffic = by_age(board)
     found = [
         _champion(board),
-        _predictions(board),
-        _positives(board),
+        _predictions(traffic),
+        _positives(board, traffic),
         _quality(board),
-        _latency(board),
+        _latency(traffic),
         _refused(refused),
     ]
     return [card for card in found if card is not None]
@@ -74,41 +78,58 @@ def online(board: Board) -> list[HourOfTraffic]:
     return [one for one in board.traffic if one.origin != "batch"] or board.traffic
 
 
-def _last_day(board: Board, ago: int = 0) -> list[HourOfTraffic]:
-    return [one for one in online(board) if ago * DAY <= board.now - one.hour < (ago + 1) * DAY]
+@dataclass(frozen=True, slots=True)
+class ByAge:
+    """What `online` says, gone through once. today, before: the last 24 hours, and those before them.
+
+    steps: the hours of a day, or the days of more, the earliest first; empty where nothing was asked.
+    """
+
+    every: Sequence[HourOfTraffic]
+    today: Sequence[HourOfTraffic]
+    before: Sequence[HourOfTraffic]
+    steps: Sequence[Sequence[HourOfTraffic]]
+
+    def line(self, value: Callable[[Sequence[HourOfTraffic]], float | None], words: str) -> Markup:
+        """A small line of a value of each step."""
+        return sparkline([value(part) if part else None for part in self.steps], words)
 
 
-def by_step(board: Board, value: Callable[[Sequence[HourOfTraffic]], float | None]) -> list[float | None]:
-    """A value of each hour of a day, or of each day of more, the earliest first; None where nothing was asked."""
-    step = HOUR if board.now - board.since <= 2 * DAY else DAY
-    parts: dict[int, list[HourOfTraffic]] = defaultdict(list)
-    for one in online(board):
-        parts[(board.now - one.hour) // step].append(one)
+def by_age(board: Board) -> ByAge:
+    """The traffic that somebody waited for, by how long ago it was."""
+    every = online(board)
+    hours: defaultdict[int, list[HourOfTraffic]] = defaultdict(list)
+    for one in every:
+        hours[(board.now - one.hour) // HOUR].append(one)
+    days: defaultdict[int, list[HourOfTraffic]] = defaultdict(list)
+    for ago, part in hours.items():
+        days[ago // HOURS_A_DAY] += part
+    step, parts = (HOUR, hours) if board.now - board.since <= 2 * DAY else (DAY, days)
     most = int((board.now - board.since) / step)
-    return [value(parts[ago]) if parts[ago] else None for ago in range(most - 1, -1, -1)]
+    return ByAge(every, days[0], days[1], [parts[ago] for ago in range(most - 1, -1, -1)])
 
 
 def _rows(part: Sequence[HourOfTraffic]) -> float:
     return float(sum(one.rows for one in part))
 
 
-def _predictions(board: Board) -> Card:
-    now, before = _rows(_last_day(board)), _rows(_last_day(board, 1))
+def _predictions(traffic: ByAge) -> Card:
+    now, before = _rows(traffic.today), _rows(traffic.before)
     change = (
         f"{abs(now - before) / before:.0%} {'more' if now > before else 'fewer'} than the day before" if before else ""
     )
-    return Card("Predictions, last day", f"{now:,.0f}", change, sparkline(by_step(board, _rows), f"{now:,.0f} lately"))
+    return Card("Predictions, last day", f"{now:,.0f}", change, traffic.line(_rows, f"{now:,.0f} lately"))
 
 
-def _positives(board: Board) -> Card | None:
+def _positives(board: Board, traffic: ByAge) -> Card | None:
     target = board.contract.target
     if target.task != "binary":
         return None
     name = next((label.name for label in target.labels if label.value == target.classes[-1]), "positive")
-    today, whole = _rate(_last_day(board)), _rate(online(board))
+    today, whole = _rate(traffic.today), _rate(traffic.every)
     note = f"answers “{bounded(name, 30)}”" + (f"; {whole:.1%} in this span" if whole is not None else "")
     value = "none" if today is None else f"{today:.1%}"
-    return Card("Positive rate, last day", value, note, sparkline(by_step(board, _rate), f"{value} lately"))
+    return Card("Positive rate, last day", value, note, traffic.line(_rate, f"{value} lately"))
 
 
 def _rate(part: Sequence[HourOfTraffic]) -> float | None:
@@ -116,10 +137,10 @@ def _rate(part: Sequence[HourOfTraffic]) -> float | None:
     return sum(one.positives for one in part) / rows if rows else None
 
 
-def _latency(board: Board) -> Card:
-    today = p95(_last_day(board))
+def _latency(traffic: ByAge) -> Card:
+    today = p95(traffic.today)
     value = "none" if today is None else f"{today:.2g} ms" if today < 10 else f"{today:.0f} ms"  # noqa: PLR2004 - two digits
-    return Card("Latency p95, last day", value, "19 of 20 answers are quicker", sparkline(by_step(board, p95), value))
+    return Card("Latency p95, last day", value, "19 of 20 answers are quicker", traffic.line(p95, value))
 
 
 def p95(part: Sequence[HourOfTraffic]) -> float | None:

@@ -5,7 +5,7 @@ The counts are kept so that a page about a month reads a few hundred rows, whate
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from model.contract import Contract
 
+HOURS_A_PART: Final = 6
 MOMENT: Final = sa.DateTime(timezone=True)
 KEYS: Final = ("hour", "version", "origin")
 LATENCIES: Final = tuple(f"latency_{place}" for place in range(len(LATENCY_EDGES_MS) + 1))
@@ -88,6 +89,25 @@ def grouped(made: sa.FromClause) -> sa.Select[Any]:
     return sa.select(*columns, sa.func.count().label("rows")).group_by(*columns)
 
 
+def quarter_of(moment: datetime) -> datetime:
+    """When the quarter of a day (UTC) began in which a moment lies."""
+    found = moment.astimezone(UTC)
+    return found.replace(hour=found.hour // HOURS_A_PART * HOURS_A_PART, minute=0, second=0, microsecond=0)
+
+
+def by_part_of_day(hours: sa.Table, *where: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """The columns of the table `traffic_<contract name>`, its hours added up by quarters of a day."""
+    part = PartOf(hours.c.hour).label("hour")
+    keys = [part, *(hours.c[name] for name in KEYS[1:])]
+    sums = [
+        # PostgreSQL's sum of integers is a decimal number.
+        sa.cast(sa.func.sum(column), sa.BigInteger).label(column.name)
+        for column in hours.columns
+        if column.name not in KEYS
+    ]
+    return sa.select(*keys, *sums).where(*where).group_by(*keys)
+
+
 def added(table: sa.Table, statement: Any) -> Any:  # noqa: ANN401 - either dialect's insertion, which share no class
     """The insertion of counts of hours which, where there are some already, adds to them."""
     plain = {name: table.c[name] + statement.excluded[name] for name in table.columns.keys() if name not in KEYS}  # noqa: SIM118 - not a dict
@@ -122,3 +142,24 @@ def _hour_in_sqlite(element: HourOf, compiler: SQLCompiler, **words: Any) -> str
 @compiles(HourOf, "postgresql")
 def _hour_in_postgresql(element: HourOf, compiler: SQLCompiler, **words: Any) -> str:  # noqa: ANN401 - SQLAlchemy's
     return f"date_trunc('hour', {compiler.process(element.clauses, **words)}, 'UTC')"
+
+
+class PartOf(FunctionElement[datetime]):
+    """The quarter of a day (from 0, 6, 12, 18 UTC) in which an hour of the table lies."""
+
+    type = MOMENT
+    inherit_cache = True
+    name = "part_of"
+
+
+@compiles(PartOf, "sqlite")
+def _part_in_sqlite(element: PartOf, compiler: SQLCompiler, **words: Any) -> str:  # noqa: ANN401 - SQLAlchemy's
+    hour = compiler.process(element.clauses, **words)
+    began = f"printf('%02d', substr({hour}, 12, 2) / {HOURS_A_PART} * {HOURS_A_PART})"
+    return f"substr({hour}, 1, 11) || {began} || ':00:00.000000'"
+
+
+@compiles(PartOf, "postgresql")
+def _part_in_postgresql(element: PartOf, compiler: SQLCompiler, **words: Any) -> str:  # noqa: ANN401 - SQLAlchemy's
+    # Counted from a midnight in UTC.
+    return f"date_bin('{HOURS_A_PART} hours', {compiler.process(element.clauses, **words)}, '2000-01-01 00:00:00+00')"
