@@ -14,6 +14,7 @@ from app.dashboard import charts, figures, inputs, pages, summary, trial
 from app.dashboard.canvas import Scale, element, moments, nice_ticks
 from app.dashboard.verdict import verdict
 from model.board import Board, HourOfTraffic
+from model.challenger import Shadowing
 from model.columns import Category, Number, Timestamp
 from model.contract import Contract, Key, Source, Target
 from model.contracts import find
@@ -157,6 +158,7 @@ def test_whatever_a_board_says_is_escaped() -> None:
             replace(one, prediction_id=HOSTILE, label="a", truth="a", inputs={HOSTILE: HOSTILE}) for one in MONTH.recent
         ],
         traffic=[replace(one, version=HOSTILE) for one in MONTH.traffic],
+        challenger=Shadowing(HOSTILE, NOW, failing=HOSTILE),
     )
     page = pages.overview(board, "30d", NOTHING_REFUSED)
     check_nothing_inline(Seen(page))
@@ -177,6 +179,19 @@ def test_whatever_a_board_says_is_escaped() -> None:
         pages.render("message", title=HOSTILE, words=HOSTILE),
     ):
         check_nothing_inline(Seen(page))
+
+
+def test_the_challenger_is_marked_and_how_it_fares_is_said() -> None:
+    text = " ".join(shown(MONTH).text)
+    assert text.count("challenger") == 1
+    assert "answers beside the champion since 21 Nov 02:20 UTC: it has answered 1,204 and refused 3" in text
+    failing = replace(MONTH, challenger=Shadowing("v9", NOW, failing="its bundle is damaged"))
+    assert "v9 should answer beside the champion since 22 Nov 19:00 UTC, and fails: its bundle is damaged" in " ".join(
+        shown(failing).text
+    )
+    nothing = " ".join(shown(replace(MONTH, challenger=None)).text)
+    assert "challenger" not in nothing
+    assert "beside the champion" not in nothing
 
 
 def test_an_svg_element_escapes_its_attributes_and_children() -> None:

@@ -8,6 +8,7 @@ neither gains from what other programs do meanwhile.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -78,6 +79,8 @@ def _arm(service: Service, plan: Plan, version: str | None) -> Arm:
     return {
         "requests": len(counted),
         "failed": sum(outcome.status != OK for outcome in outcomes),
+        # 0: nothing came back in time.
+        "failures": Counter(str(outcome.status) for outcome in outcomes if outcome.status != OK),
         "p50_ms": round(_at(took, 0.5), 4),
         "p99_ms": round(_at(took, 0.99), 4),
         "load": round(machine.described()["load_before"], 2),

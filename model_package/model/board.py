@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from model.challenger import Shadowing
 from model.contract import Contract
 from model.measured import Decision, Measured
 
@@ -118,3 +119,4 @@ class Board:
     recent: list[Recent] = field(default_factory=list)
     shares: list[Shares] = field(default_factory=list)
     trouble: tuple[str, ...] = ()
+    challenger: Shadowing | None = None

@@ -67,6 +67,7 @@ def read_board(
     champion = troubles.read("The champion", registry.champion_or_none)
     bundles, damaged = troubles.read("Versions", lambda: versions.versions(registry, champion)) or ([], [])
     troubles.said += damaged
+    challenger = troubles.read("The challenger", registry.shadowing)
     changes = troubles.read("The audit", lambda: versions.changes(registry, since)) or []
     whole = now - WHOLE_HOURS if now - since > SPAN_BY_HOURS else since
     traffic = troubles.stored("Traffic", lambda: store.traffic(since, now, whole)) or []
@@ -78,7 +79,7 @@ def read_board(
     decisions = troubles.stored("Decisions", lambda: _found(findings).decisions(MOST_DECISIONS, since=since)) or []
     drawn = _shares(troubles, contract, findings, registry, champion)
     parts = (traffic, figures, decisions, bundles, changes, recent, drawn)
-    return Board(contract, now, since, champion, *parts, tuple(troubles.said))
+    return Board(contract, now, since, champion, *parts, tuple(troubles.said), challenger)
 
 
 def _found(findings: Findings | None) -> Findings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from model.errors import BundleError, bounded
 
@@ -22,6 +22,35 @@ class Challenger:
     def line(self) -> str:
         """As its file says it."""
         return f"{self.version} {self.since.astimezone(UTC).isoformat()}\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Shadowing:
+    """How a challenger fares, as its follower said last.
+
+    answered, refused: rows, since that process began. newest: when the latest of them was made; None before there is
+    one. failing: why it cannot answer at the moment; "" while it can.
+    """
+
+    version: str
+    since: datetime
+    answered: int = 0
+    refused: int = 0
+    newest: datetime | None = None
+    failing: str = ""
+
+
+def fared(challenger: Challenger, said: Any) -> Shadowing:  # noqa: ANN401 - what a file says
+    """The challenger with what the file `shadow.json` says, where that is about it."""
+    own = challenger.version, challenger.since
+    try:
+        if (said["version"], datetime.fromisoformat(said["since"])) != own:
+            return Shadowing(*own)
+        newest = None if said["newest"] is None else datetime.fromisoformat(said["newest"])
+        why = bounded(said["why"]) if said["failures"] else ""
+        return Shadowing(*own, int(said["answered"]), int(said["refused"]), newest, why)
+    except (KeyError, TypeError, ValueError):
+        return Shadowing(*own)
 
 
 def read_challenger(line: str) -> Challenger:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model import bundle
-from model.challenger import Challenger, differences, read_challenger
+from model.challenger import Challenger, Shadowing, differences, fared, read_challenger
 from model.errors import BundleError, BundleNotFound, bounded
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 
 MOST_NAME_CHARACTERS = 200  # read of the champion file, and of the challenger's
+MOST_SAID = 20_000  # bytes of what the challenger's follower says
 OF_CHALLENGERS = ("shadow", "shadow off")  # events of the audit
 
 
@@ -88,6 +89,18 @@ class Registry:
                 return read_challenger(file.read(MOST_NAME_CHARACTERS))
         except FileNotFoundError:
             return None
+
+    def shadowing(self) -> Shadowing | None:
+        """How that version fares, or None when there is none. Raises BundleError as `challenger` does."""
+        challenger = self.challenger()
+        if challenger is None:
+            return None
+        try:
+            with self.shadow_file.open("rb") as file:
+                said = json.loads(file.read(MOST_SAID))
+        except (FileNotFoundError, ValueError):
+            said = None
+        return fared(challenger, said)
 
     def load(self, version: str) -> Bundle:
         """The bundle of that version, checked."""

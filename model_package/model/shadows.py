@@ -71,7 +71,12 @@ class Shadows:
         if not rows:
             return
         with self._store.transaction() as connection:
-            insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+            is_server = connection.dialect.name == "postgresql"
+            if is_server:
+                # The last moment's answers may be lost in a crash: what has none is asked again. Its log need not be
+                # flushed for them, on a disk on which the service may be waiting for its own.
+                connection.execute(sa.text("SET LOCAL synchronous_commit = off"))
+            insert = postgresql.insert if is_server else sqlite.insert
             statement: Any = insert(self._table)
             keys = ["prediction_id", "version"]
             connection.execute(statement.on_conflict_do_nothing(index_elements=keys), rows)

@@ -22,6 +22,7 @@ import sqlalchemy as sa
 
 from model import Contract, tasks
 from model.bundle import Bundle
+from model.challenger import Shadowing
 from model.contracts import find
 from model.derived.encoding import encode
 from model.derived.shadowing import Place
@@ -38,7 +39,7 @@ from model.stored import stored
 from model.tasks import Job
 from model.tasks import shadow as verb
 from model.tasks.shadow import Follower
-from model.tasks.walk import LOOK_BACK, Walk
+from model.tasks.walk import GLANCE_BACK, LOOK_BACK, Walk
 from model.testing import good_rows
 from model.testing.bundles import quick_bundle
 from model.testing.programs import unmeasured
@@ -67,7 +68,9 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture(autouse=True)
 def _priority(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "nice", lambda _: 0)  # the other tests go on in this process
+    # The other tests go on in this process.
+    monkeypatch.setattr(os, "nice", lambda _: 0)
+    monkeypatch.setattr(os, "sched_setscheduler", lambda *_: None)
 
 
 def version_of(contract: Contract, folder: Path, **how: Any) -> str:
@@ -279,6 +282,11 @@ def test_a_walk_looks_back_a_little_and_now_and_then_at_everything() -> None:
     assert walk.place == Place(now - SECOND, "p")
     assert walk.went([now], None, now), "the first walk is a sweep"
     assert walk.place == Place(now - LOOK_BACK)
+    for later in (1, 14):
+        assert walk.went([], None, now + later * SECOND)
+        assert walk.place == Place(now - GLANCE_BACK), "no pass reads all of that again"
+    assert walk.went([], None, now + 15 * SECOND)
+    assert walk.place == Place(now - LOOK_BACK)
     now += 59 * SECOND
     assert walk.went([], None, now)
     assert walk.place.created_at == began + 100 * SECOND - LOOK_BACK, "nothing newer came"
@@ -469,6 +477,7 @@ def test_a_follower_that_is_killed_goes_on_where_answers_are_missing(url: str, t
     follower = program(scene, "--follow")
     try:
         until(lambda: len(answers(url)) == 200, follower)
+        assert os.sched_getscheduler(follower.pid) == os.SCHED_IDLE, "whatever else wants the processor goes before"
         follower.kill()
         follower.communicate()
         scene.predict(200, name="second")
@@ -510,6 +519,22 @@ def test_a_challenger_is_set_by_name_with_an_entry_in_the_audit_and_champions_do
     assert "interrupted" not in {entry["event"] for entry in registry.history()}
     assert registry.shadow_off() == scene.challenger
     assert registry.shadow_off() is None
+
+
+def test_how_a_challenger_fares_is_what_its_follower_said_of_it_and_of_no_other(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, f"sqlite:///{tmp_path}/predictions.db")
+    since, own = scene.began - timedelta(hours=1), scene.registry.shadow_file
+    assert scene.registry.shadowing() == Shadowing(scene.challenger, since)
+    said = {"version": scene.challenger, "since": since.isoformat(), "answered": 7, "refused": 1, "newest": None}
+    own.write_text(json.dumps(said | {"failures": 0, "why": None}))
+    assert scene.registry.shadowing() == Shadowing(scene.challenger, since, 7, 1)
+    own.write_text(json.dumps(said | {"newest": scene.began.isoformat(), "failures": 2, "why": "it is damaged"}))
+    assert scene.registry.shadowing() == Shadowing(scene.challenger, since, 7, 1, scene.began, "it is damaged")
+    for nothing in ("{", "[]", json.dumps(said | {"version": "v9"}), json.dumps(said | {"since": "yesterday"})):
+        own.write_text(nothing)
+        assert scene.registry.shadowing() == Shadowing(scene.challenger, since)
+    scene.registry.shadow_off()
+    assert scene.registry.shadowing() is None
 
 
 def test_a_challenger_that_answers_another_question_is_refused_by_name(tmp_path: Path) -> None:

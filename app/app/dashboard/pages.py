@@ -58,6 +58,7 @@ def overview(board: Board, span: str, refused: Refused, **words: Any) -> bytes: 
         distributions=inputs.distributions(board),
         below=[inputs.scores(board), *_calibration(board), inputs.latencies(board)],
         versions=summary.versions(board),
+        shadowing=summary.shadowing(board),
         history=summary.history(board),
         asked=summary.asked(board),
         **words,

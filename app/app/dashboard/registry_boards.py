@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from app.predictor import Predictor
+    from model.challenger import Shadowing
     from model.registry import Registry
 
 MOST_VERSIONS: Final = 50
@@ -36,7 +38,14 @@ class RegistryBoards:
         versions = [self._version(one, champion) for one in reversed(self._registry.versions()[-MOST_VERSIONS:])]
         changes = [_change(entry) for entry in reversed(self._registry.history()) if entry["event"] != "interrupted"]
         known = [one for one in versions if one is not None]
-        return Board(contract, now, now - span, champion, versions=known, changes=changes, trouble=(NO_STORE,))
+        board = Board(contract, now, now - span, champion, versions=known, changes=changes, trouble=(NO_STORE,))
+        return replace(board, challenger=self._challenger())
+
+    def _challenger(self) -> Shadowing | None:
+        try:
+            return self._registry.shadowing()
+        except (BundleError, OSError):
+            return None
 
     def _version(self, version: str, champion: str | None) -> VersionOfModel | None:
         folder = self._registry.root / version

@@ -253,6 +253,7 @@ class Version:
     estimator: str
     served_by: str
     is_champion: bool
+    is_challenger: bool
     metrics: tuple[tuple[str, str, str], ...]
     change: str
     why: str
@@ -273,12 +274,26 @@ def _version(board: Board, one: VersionOfModel) -> Version:
         one.estimator,
         one.served_by,
         one.is_champion,
+        board.challenger is not None and one.version == board.challenger.version,
         tuple(
             (figures.words(name), f"{value:.3f}", f"[{low:.3f}, {high:.3f}]") for name, (value, low, high) in metrics
         ),
         "never promoted" if change is None else f"{change.event} by {change.who}, {moment(change.at)}",
         "" if change is None else change.why,
     )
+
+
+def shadowing(board: Board) -> str:
+    """A sentence about the version that answers beside the champion; empty when none does."""
+    one = board.challenger
+    if one is None:
+        return ""
+    name, since = figures.short(one.version), moment(one.since)
+    if one.failing:
+        return f"{name} should answer beside the champion since {since} UTC, and fails: {one.failing}"
+    newest = "" if one.newest is None else f"; the newest is of {moment(one.newest)} UTC"
+    refused = f" and refused {one.refused:,}" if one.refused else ""
+    return f"{name} answers beside the champion since {since} UTC: it has answered {one.answered:,}{refused}{newest}."
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,16 @@ LOWEST_PRIORITY: Final = 19
 SECONDS_BETWEEN_TRIES: Final = 1.0
 
 
-def step_back() -> None:
-    """Take the lowest priority there is: what serves goes before."""
+def step_back(*, idle: bool = False) -> None:
+    """Take the lowest priority there is: what serves goes before.
+
+    idle: for work that may wait for ever. Then the kernel (Linux, `SCHED_IDLE`) lets whatever else wants the processor
+    have it at once; by its nice value alone, a process keeps it to the end of its slice of some milliseconds.
+    """
     os.nice(LOWEST_PRIORITY)  # added to what it is, so that 19 is reached from anywhere
+    if idle and hasattr(os, "SCHED_IDLE"):
+        with contextlib.suppress(PermissionError):  # a sandbox may forbid it: the nice value is there
+            os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
 @contextlib.contextmanager

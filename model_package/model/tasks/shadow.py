@@ -35,7 +35,7 @@ def shadow(job: Job) -> Summary:
 
     Raises StepOrderError when no version shadows, and what the challenger or the store raise, unless it follows.
     """
-    step_back()
+    step_back(idle=True)
     root = job.registry.root
     root.mkdir(parents=True, exist_ok=True)
     with until_told() as stop, alone(root / LOCK, f"shadows {job.contract.name}", job.report, stop):

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from model.board import LATENCY_EDGES_MS, SCORE_BINS, Board, Change, HourOfTraffic, Recent, Shares, VersionOfModel
+from model.challenger import Shadowing
 from model.derived.request import example_request
 from model.measured import Decision, Measured, Span
 
@@ -24,6 +25,7 @@ NOW: Final = datetime(2026, 11, 22, 19, 0, tzinfo=UTC)
 DAYS: Final = 30
 OLD, NEW, CHALLENGER = "20261023T162000Z-7c1f40aa", "20261110T020000Z-792fe466", "20261121T020000Z-0b5ce3d1"
 PROMOTED: Final = datetime(2026, 11, 10, 2, 20, tzinfo=UTC)
+SHADOWED: Final = datetime(2026, 11, 21, 2, 20, tzinfo=UTC)
 DRIFT_BEGAN: Final = datetime(2026, 11, 14, tzinfo=UTC)
 TRUTH_IS_LATE: Final = timedelta(days=4)
 THRESHOLD: Final = 0.011
@@ -51,6 +53,7 @@ def month(contract: Contract, *, now: datetime = NOW, days: int = DAYS) -> Board
         changes=[replace(one, at=one.at + shift) for one in _changes()],
         recent=[replace(one, at=one.at + shift) for one in _recent(contract, chance)],
         shares=list(_shares(contract)),
+        challenger=Shadowing(CHALLENGER, SHADOWED + shift, 1_204, 3, now - timedelta(minutes=1)),
     )
 
 
