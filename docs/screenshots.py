@@ -1,4 +1,4 @@
-"""Take the pictures in docs/ anew from a running `make demo`: `make screenshots`.
+"""Take the pictures in docs/ anew from a running `make demo`: `make screenshots`. `--loop`: from a running loop-demo.
 
 Needs Chromium, and Playwright's Python package, which `make test-environment` installs.
 """
@@ -33,6 +33,8 @@ DASHBOARD = {
     "dashboard-phone.png": ("/dashboard", "light", 390),
     "dashboard-try.png": ("/dashboard/try", "light", 1320),
 }
+# What stands on the dashboard when `make loop-demo` has told its story.
+LOOP = "/dashboard?span=24h"
 COLOURS = 128
 SECONDS_TO_ANSWER = 5
 MILLISECONDS_TO_APPEAR = 30_000
@@ -61,7 +63,7 @@ def check_demo(*addresses: str) -> None:
             with urllib.request.urlopen(address, timeout=SECONDS_TO_ANSWER):  # noqa: S310 - our own http addresses
                 pass
         except (urllib.error.URLError, OSError) as error:
-            stop(f"{address} does not answer ({error}): start `make demo` in another terminal, and wait until it rests")
+            stop(f"{address} does not answer ({error}): start it in another terminal, and wait until it rests")
 
 
 def log_in(page: Page, airflow: str) -> None:
@@ -113,6 +115,21 @@ def picture_of_status(page: Page, service: str) -> bytes:
     return settled(page, 1000)
 
 
+def picture_inside_airflow(page: Page, airflow: str) -> bytes:
+    """The dashboard as Airflow's navigation shows it."""
+    page.goto(f"{airflow}/dags")
+    page.get_by_text("Model", exact=True).first.click()
+    page.frame_locator("iframe").locator("h1").first.wait_for()
+    return settled(page, 900)
+
+
+def picture_of_loop(page: Page, service: str) -> bytes:
+    """The whole dashboard."""
+    page.set_viewport_size({"width": DASHBOARD["dashboard.png"][2], "height": HEIGHT})
+    page.goto(f"{service}{LOOP}")
+    return page.screenshot(full_page=True)
+
+
 def settled(page: Page, height: int) -> bytes:
     """The page's picture, `height` pixels high, once its requests and movements have ended."""
     page.set_viewport_size({"width": WIDTH, "height": height})
@@ -135,14 +152,18 @@ def reduced(png: bytes, *, keep_rare: bool = False) -> bytes:
     return buffer.getvalue()
 
 
-def take(airflow: str, service: str, folder: Path) -> None:
-    """Write all pictures into `folder`."""
+def take(airflow: str, service: str, folder: Path, *, is_loop: bool) -> None:
+    """Write the pictures of a demo, or of a loop-demo, into `folder`."""
     try:
         from playwright.sync_api import sync_playwright  # noqa: PLC0415 - its absence is told in words
     except ImportError:
         stop("Playwright is not installed: run `make test-environment` first")
     chromium = shutil.which("chromium") or stop("there is no chromium: install it (Debian: chromium)")
-    pictures: dict[str, Callable[[Page], bytes]] = {
+    of_loop: dict[str, Callable[[Page], bytes]] = {
+        "dashboard-loop.png": lambda page: picture_of_loop(page, service),
+        "dashboard-in-airflow.png": lambda page: picture_inside_airflow(page, airflow),
+    }
+    of_demo: dict[str, Callable[[Page], bytes]] = {
         "airflow.png": lambda page: picture_of_dags(page, airflow),
         "training.png": lambda page: picture_of_run(page, airflow, TRAINING),
         "batch_prediction.png": lambda page: picture_of_run(page, airflow, BATCH),
@@ -158,8 +179,8 @@ def take(airflow: str, service: str, folder: Path) -> None:
         )
         page.set_default_timeout(MILLISECONDS_TO_APPEAR)
         log_in(page, airflow)
-        for name, picture in pictures.items():
-            png = reduced(picture(page))
+        for name, picture in (of_loop if is_loop else of_demo).items():
+            png = reduced(picture(page), keep_rare=is_loop)
             if len(png) > MOST_BYTES:
                 stop(f"{name} has {len(png)} bytes, more than {MOST_BYTES}")
             (folder / name).write_bytes(png)
@@ -198,6 +219,7 @@ def main() -> None:
     parser.add_argument("--airflow-port", type=int, default=8080, help="of the demo's Airflow (8080)")
     parser.add_argument("--service-port", type=int, default=8090, help="of the demo's service (8090)")
     parser.add_argument("--folder", type=Path, default=DOCS, help="where the pictures go (docs)")
+    parser.add_argument("--loop", action="store_true", help="of the dashboard in a loop-demo, its own and in Airflow")
     parser.add_argument("--dashboard", action="store_true", help="only the dashboard's, of invented figures: no demo")
     parser.add_argument("--artifacts", type=Path, default=DOCS.parent / "airflow/artifacts", help="with a champion")
     words = parser.parse_args()
@@ -206,7 +228,7 @@ def main() -> None:
         return
     airflow, service = (f"http://localhost:{port}" for port in (words.airflow_port, words.service_port))
     check_demo(f"{airflow}/api/v2/version", f"{service}/health/ready")
-    take(airflow, service, words.folder)
+    take(airflow, service, words.folder, is_loop=words.loop)
 
 
 if __name__ == "__main__":

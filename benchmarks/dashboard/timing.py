@@ -37,6 +37,7 @@ def measured(url: str, rows: int, report: Callable[[str], None], times: int = TI
         begun = time.perf_counter()
         steps = list(_timed(store))
         counted = time.perf_counter() - begun
+        report(f"the longest of {len(steps)} steps was number {steps.index(max(steps)) + 1}: {max(steps):.1f} s")
         filling.said(store)
         report("reading boards")
         with tempfile.TemporaryDirectory() as folder:

@@ -140,6 +140,7 @@ def test_a_challenger_is_set_asked_compared_and_taken_off_by_hand(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "nice", lambda _: 0)
+    monkeypatch.setattr(os, "sched_setscheduler", lambda *_: None)
     tracks = find("reggaeton").contract
     first, second = (quick_bundle(tracks, tmp_path / "artifacts", seed=seed) for seed in range(2))
     refused = model(tmp_path, "shadow")
