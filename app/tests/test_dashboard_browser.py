@@ -42,7 +42,7 @@ PAGES = (
     "/dashboard/sign-in",
 )
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.unmeasured]
 
 
 def read_month(span: timedelta) -> Board:

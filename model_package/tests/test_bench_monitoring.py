@@ -18,6 +18,8 @@ from benchmarks.monitoring.goal import Row  # noqa: E402
 from benchmarks.monitoring.scale import FULL, SHORT, Scale  # noqa: E402
 from benchmarks.monitoring.seeds import JUDGING, SPENT, TUNING, Seeds  # noqa: E402
 
+pytestmark = pytest.mark.unmeasured  # benchmarks are no part of what ships
+
 TINY = Scale(1, 2, (3_000,), 10, (200, 3_000), 6, (10_000,), (2_000,), ((2_000, 60.0),))
 
 

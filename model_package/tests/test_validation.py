@@ -22,6 +22,7 @@ from model.steps.data import ValidationReport, collect, validate
 from model.steps.leaks import mid_ranks
 from model.steps.typed import typed_rows
 from model.testing import bad_files, odd_contracts, write_sources
+from model.testing.exhaustive import times
 
 ALL = {**{name: contracts.find(name).contract for name in contracts.shipped()}, **odd_contracts()}
 CASES = [(name, how) for name, contract in ALL.items() for how in bad_files(contract)]
@@ -239,7 +240,8 @@ def test_moments_of_any_offset_become_utc(tmp_path: Path) -> None:
     assert set(values) == {pd.Timestamp(NOON)}
 
 
-@settings(max_examples=200, deadline=None)
+@pytest.mark.unmeasured
+@settings(max_examples=times(50, at_most=200), deadline=None)
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1), st.sampled_from([".", ","]))
 def test_numbers_are_typed_as_python_types_them(
     tmp_path_factory: pytest.TempPathFactory, numbers: list[float], decimal: Literal[".", ","]
