@@ -9,34 +9,32 @@ from __future__ import annotations
 
 import importlib
 import sys
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+from model.testing.tracer import unmeasured
 
-MARKER = "unmeasured"
+if TYPE_CHECKING:
+    from collections.abc import Collection, Generator, Iterable
+
+    from _pytest.mark import ParameterSet
+
+MARKER: Final = "unmeasured"
+Case = str | tuple[Any, ...]
 # What takes long to load, in the order of use: where one is not installed, nobody will load it.
-LIBRARIES = (
+LIBRARIES: Final = (
     *("hypothesis.strategies", "pandas", "sklearn.ensemble", "sklearn.pipeline", "sklearn.calibration", "scipy.stats"),
     *("pandera.pandas", "sqlalchemy", "fastapi", "httpx", "uvicorn", "onnxruntime", "matplotlib.figure", "typer"),
 )
 
 
-@contextmanager
-def unmeasured() -> Iterator[None]:
-    """Stop coverage's tracer in this thread; a debugger's stays."""
-    tracer: Any = sys.gettrace()
-    if not type(tracer).__module__.startswith("coverage"):
-        yield
-        return
-    tracer.stop()
-    try:
-        yield
-    finally:
-        tracer.start()
+def of_all(cases: Iterable[Case], *, measured: Collection[str]) -> list[ParameterSet]:
+    """A test's parameters: names, or tuples that begin with one. Only those of the names in `measured` are measured."""
+    mark = getattr(pytest.mark, MARKER)
+    tuples = [(case,) if isinstance(case, str) else case for case in cases]
+    return [pytest.param(*case, marks=[] if case[0] in measured else [mark]) for case in tuples]
 
 
 def pytest_configure(config: pytest.Config) -> None:
