@@ -20,6 +20,7 @@ from app.testing import Service, serve
 from model.contract import Contract
 from model.contracts import find, shipped
 from model.derived.request import example_request
+from model.testing.unmeasured import of_all
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +42,7 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     return folder_of
 
 
-@pytest.fixture(params=shipped())
+@pytest.fixture(params=of_all(shipped(), measured=["wine"]))
 def contract(request: pytest.FixtureRequest) -> Contract:
     """Each shipped contract."""
     return find(request.param).contract

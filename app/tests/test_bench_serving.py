@@ -27,6 +27,8 @@ from benchmarks.serving.rivals import PEERS
 from benchmarks.serving.schedule import Order, Schedule, Tally, answered, percentile
 from benchmarks.serving.workload import Workload
 
+pytestmark = pytest.mark.unmeasured  # the service answers in threads of its own, which are measured
+
 SHORT = rounds.Plan(
     repeats=1, seconds=1, connections=(4,), rows=(1,), times=(), run_in=0.1, open_seconds=0.3, clients=8
 )

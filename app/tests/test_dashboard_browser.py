@@ -11,7 +11,7 @@ import shutil
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -42,10 +42,12 @@ PAGES = (
     "/dashboard/sign-in",
 )
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.unmeasured]
 
 
+@cache
 def read_month(span: timedelta) -> Board:
+    """Made once: drawing its figures takes longer than showing them."""
     return month(TRACKS, days=max(1, round(span / timedelta(days=1))))
 
 

@@ -27,7 +27,7 @@ NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr
 SECONDS_TO_START = 10
 MEBIBYTE = 1024 * 1024
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.unmeasured]
 
 
 class Upstream(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):

@@ -24,6 +24,8 @@ from app.settings import ServiceSettings
 from app.testing import PATIENCE_SECONDS, Service, serve
 from model.contracts import find
 
+pytestmark = pytest.mark.unmeasured  # the service answers in threads of its own, which are measured
+
 only_reggaeton = pytest.mark.parametrize("contract", [find("reggaeton").contract], ids=["reggaeton"])
 TOKEN = "0123456789abcdef-for-tests"  # noqa: S105 - of a service that lives for a second
 APP_DIR = Path(__file__).parent.parent

@@ -29,13 +29,16 @@ from model.contract import LARGEST_EXACT_INTEGER, Category, Column, Contract, In
 from model.contracts import find
 from model.errors import RowsRefused
 from model.registry import Registry
+from model.testing.exhaustive import times
 
 hypothesis = pytest.importorskip("hypothesis", reason="the service's own lock has no hypothesis")
 st = hypothesis.strategies
 
 Rows = list[dict[str, Any]]
 MANY = hypothesis.settings(
-    max_examples=25, deadline=None, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture]
+    max_examples=times(10, at_most=25),
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
 )
 CODES = {"FP64": "<f8", "INT64": "<i8"}
 
@@ -241,7 +244,8 @@ ANY_JSON = st.recursive(
 )
 
 
-@hypothesis.settings(MANY, max_examples=100)
+@pytest.mark.unmeasured
+@hypothesis.settings(MANY, max_examples=times(40, at_most=100))
 @hypothesis.given(value=ANY_JSON)
 def test_any_json_is_read_or_refused(doors: Callable[[str], PredictorDoor], value: Any) -> None:
     served = doors("reggaeton").served()

@@ -19,7 +19,7 @@ from app.testing import Service
 from model.contract import Contract
 from model.derived.request import example_request
 
-pytestmark = pytest.mark.services
+pytestmark = [pytest.mark.services, pytest.mark.unmeasured]
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = Path(os.environ.get("CLIENTS_PYTHON", ROOT / ".venv-clients" / "bin" / "python"))

@@ -17,15 +17,16 @@ from model.contracts import find, shipped
 from model.settings import Settings
 from model.testing.programs import needed_program
 from model.testing.settings import settings_in
+from model.testing.unmeasured import of_all
 
 
-@pytest.fixture(params=[*shipped(), "odd"])
+@pytest.fixture(params=of_all([*shipped(), "odd"], measured=["diabetes", "odd"]))
 def contract(request: pytest.FixtureRequest) -> Contract:
     """Each shipped contract, and the odd one."""
     return ODD if request.param == "odd" else find(request.param).contract
 
 
-@pytest.fixture(params=shipped())
+@pytest.fixture(params=of_all(shipped(), measured=["diabetes", "wine"]))
 def shipped_name(request: pytest.FixtureRequest) -> str:
     """Each shipped contract's name."""
     return str(request.param)

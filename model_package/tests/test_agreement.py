@@ -19,8 +19,11 @@ from model.derived import docs, encoding, frame, monitors, request, tables
 from model.errors import RowsRefused
 from model.testing import good_rows
 from model.testing.bundles import good_frame
+from model.testing.exhaustive import times
 
-MANY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+MANY = settings(
+    max_examples=times(20, at_most=60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 def values_near(column: Column) -> st.SearchStrategy[Any]:
@@ -81,6 +84,7 @@ def obeys(contract: Contract, row: dict[str, Any]) -> bool:
     return all(allowed(column, row[column.name]) for column in contract.columns)
 
 
+@pytest.mark.unmeasured
 @MANY
 @given(data=st.data())
 def test_request_frame_and_contract_agree_on_every_row(contract: Contract, data: st.DataObject) -> None:
@@ -93,6 +97,7 @@ def test_request_frame_and_contract_agree_on_every_row(contract: Contract, data:
     assert accepted_by_frame(contract, row) == verdict
 
 
+@pytest.mark.unmeasured
 @MANY
 @given(seed=st.integers(0, 10_000))
 def test_rows_and_frames_are_encoded_to_the_same_bits(contract: Contract, seed: int) -> None:

@@ -13,17 +13,21 @@ if not (ROOT / "benchmarks").is_dir():
     pytest.skip("needs the checkout: its benchmarks/", allow_module_level=True)
 sys.path += [str(ROOT), str(ROOT / "app"), str(ROOT / "benchmarks")]  # at the end: `airflow/` is no package
 
-from benchmarks.dashboard import command, page  # noqa: E402 - found only now
+from benchmarks.dashboard import command, filling, page, timing  # noqa: E402 - found only now
+
+pytestmark = pytest.mark.unmeasured  # benchmarks are no part of what ships
 
 
 @pytest.mark.services
-def test_what_was_filled_is_counted_and_shown_and_stands_on_the_page() -> None:
-    results = command.measured(60_000, ["SQLite", "PostgreSQL"], lambda _: None, times=1)
+def test_what_was_filled_is_counted_and_shown_and_stands_on_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(filling, "BLOCK", 2_000)
+    monkeypatch.setattr(timing, "TIMES", 3)
+    results = command.measured(6_000, ["SQLite", "PostgreSQL"], lambda _: None, times=1)
     assert list(results["databases"]) == ["SQLite", "PostgreSQL"]
     for one in results["databases"].values():
-        assert one["rows"] == 60_000
-        assert one["boards"]["30 d"]["predictions"] == 60_000
-        assert one["boards"]["24 h"]["predictions"] == 2_000
+        assert one["rows"] == 6_000
+        assert one["boards"]["30 d"]["predictions"] == 6_000
+        assert one["boards"]["24 h"]["predictions"] == 200
         assert one["boards"]["7 d"]["recent"] == 50
         assert one["boards"]["30 d"]["trouble"] == []
         assert all(page["bytes"] > 1_000 for page in one["pages"].values())
@@ -32,7 +36,7 @@ def test_what_was_filled_is_counted_and_shown_and_stands_on_the_page() -> None:
     assert text.count("| SQLite |") == 10
     hours = results["databases"]["PostgreSQL"]["boards"]["30 d"]["hours"]
     assert 3 * (4 * 28 + 48) <= hours <= 3 * (4 * 28 + 54)
-    assert f"| PostgreSQL | 30 d | {hours:,} | 60,000 |" in text
+    assert f"| PostgreSQL | 30 d | {hours:,} | 6,000 |" in text
 
 
 def test_a_board_in_trouble_or_no_board_does_not_hold() -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from model.testing.exhaustive import times
+
 ROOT = Path(__file__).resolve().parents[2]
 if not (ROOT / "benchmarks").is_dir():
     pytest.skip("needs the checkout: its benchmarks/", allow_module_level=True)
@@ -18,7 +20,19 @@ from benchmarks.monitoring.goal import Row  # noqa: E402
 from benchmarks.monitoring.scale import FULL, SHORT, Scale  # noqa: E402
 from benchmarks.monitoring.seeds import JUDGING, SPENT, TUNING, Seeds  # noqa: E402
 
-TINY = Scale(1, 2, (3_000,), 10, (200, 3_000), 6, (10_000,), (2_000,), ((2_000, 60.0),))
+pytestmark = pytest.mark.unmeasured  # benchmarks are no part of what ships
+
+TINY = Scale(
+    models=1,
+    repeats=times(1, at_most=2),
+    many=(3_000,),
+    windows=times(5, at_most=10),
+    sizes=(200, 3_000),
+    trials=times(3, at_most=6),
+    estimate_rows=(10_000,),
+    interval_rows=(2_000,),
+    cost_rows=((2_000, 60.0),),
+)
 
 
 @pytest.fixture(scope="module")

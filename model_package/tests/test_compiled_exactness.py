@@ -15,7 +15,10 @@ ROOT = Path(__file__).resolve().parents[2]
 BENCHMARK = ROOT / "benchmarks" / "exactness"
 
 # The tests also run beside an installed wheel, which brings no benchmarks.
-pytestmark = pytest.mark.skipif(not BENCHMARK.exists(), reason="needs the checkout: its benchmarks/")
+pytestmark = [
+    pytest.mark.skipif(not BENCHMARK.exists(), reason="needs the checkout: its benchmarks/"),
+    pytest.mark.unmeasured,
+]
 
 
 @pytest.fixture(scope="module")

@@ -35,6 +35,7 @@ def fed(contract: Contract, parsed: request.Rows) -> list[list[float]]:
     return encoding.encode(contract, parsed.columns).tolist()
 
 
+@pytest.mark.unmeasured
 @MANY
 @given(data=st.data())
 def test_the_decoder_accepts_what_the_request_accepts_and_reads_the_same_numbers(

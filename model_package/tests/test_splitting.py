@@ -18,6 +18,7 @@ from model.steps.data import split
 from model.steps.likeness import groups, rows_are_distinctive
 from model.steps.typed import target_column, wanted_columns
 from model.testing import good_rows, odd_contracts
+from model.testing.exhaustive import times
 
 ALL = {**{name: contracts.find(name).contract for name in contracts.shipped()}, **odd_contracts()}
 BINARY = Contract(
@@ -83,7 +84,8 @@ def test_a_regression_has_its_share_of_every_tenth_of_the_values() -> None:
     assert tenths.value_counts().tolist() == [20] * 10
 
 
-@settings(max_examples=100, deadline=None)
+@pytest.mark.unmeasured
+@settings(max_examples=times(30, at_most=100), deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 8), st.integers(0, 1), st.integers(0, 9)), min_size=60, max_size=90),
     st.sampled_from(["stratified", "group"]),

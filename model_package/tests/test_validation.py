@@ -22,9 +22,12 @@ from model.steps.data import ValidationReport, collect, validate
 from model.steps.leaks import mid_ranks
 from model.steps.typed import typed_rows
 from model.testing import bad_files, odd_contracts, write_sources
+from model.testing.exhaustive import times
+from model.testing.unmeasured import of_all
 
 ALL = {**{name: contracts.find(name).contract for name in contracts.shipped()}, **odd_contracts()}
 CASES = [(name, how) for name, contract in ALL.items() for how in bad_files(contract)]
+MEASURED = ("diabetes", "survey")
 REAL = Path(os.environ.get("REAL_DATA", "/nonexistent"))
 
 
@@ -39,7 +42,7 @@ def findings(report: ValidationReport) -> dict[tuple[str, str], int]:
 # ------------------------------------------------------------------------------------------- every contract
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", of_all(ALL, measured=MEASURED))
 def test_good_files_pass(name: str, tmp_path: Path) -> None:
     write_sources(ALL[name], tmp_path)
     report = checked(ALL[name], tmp_path)
@@ -48,7 +51,7 @@ def test_good_files_pass(name: str, tmp_path: Path) -> None:
     assert not [finding for finding in report.findings if finding.severity == "warning"], str(report)
 
 
-@pytest.mark.parametrize(("name", "how"), CASES)
+@pytest.mark.parametrize(("name", "how"), of_all(CASES, measured=MEASURED))
 def test_a_bad_file_is_refused_with_file_and_line(name: str, how: str, tmp_path: Path) -> None:
     write_sources(ALL[name], tmp_path)
     spoiled = bad_files(ALL[name])[how](tmp_path)
@@ -63,7 +66,7 @@ def test_a_bad_file_is_refused_with_file_and_line(name: str, how: str, tmp_path:
     assert len(str(refusal.value)) < 5_000
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", of_all(ALL, measured=MEASURED))
 def test_a_report_is_json_and_a_few_lines_of_text(name: str, tmp_path: Path) -> None:
     write_sources(ALL[name], tmp_path)
     report = checked(ALL[name], tmp_path)
@@ -73,7 +76,7 @@ def test_a_report_is_json_and_a_few_lines_of_text(name: str, tmp_path: Path) -> 
     assert str(report).startswith(f"{ALL[name].name}: passed")
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", of_all(ALL, measured=MEASURED))
 def test_unlabelled_files_pass_without_a_label(name: str, tmp_path: Path) -> None:
     contract = replace(ALL[name], sources=ALL[name].sources[:1])
     write_sources(contract, tmp_path)
@@ -239,7 +242,8 @@ def test_moments_of_any_offset_become_utc(tmp_path: Path) -> None:
     assert set(values) == {pd.Timestamp(NOON)}
 
 
-@settings(max_examples=200, deadline=None)
+@pytest.mark.unmeasured
+@settings(max_examples=times(50, at_most=200), deadline=None)
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1), st.sampled_from([".", ","]))
 def test_numbers_are_typed_as_python_types_them(
     tmp_path_factory: pytest.TempPathFactory, numbers: list[float], decimal: Literal[".", ","]

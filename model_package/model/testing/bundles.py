@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import pickle
 from dataclasses import replace
 from functools import cache
 from importlib import metadata
@@ -19,9 +22,11 @@ from model.signature import signer
 from model.steps import folds, training
 from model.steps.pipeline import unfitted_pipeline
 from model.testing.good_rows import good_rows
+from model.testing.tracer import unmeasured
 
 QUICK_PLAN = folds.Plan(folds=2, repeats=1, bootstrap_samples=100)
 ROWS = 240
+FOLDER = "TRAINED_ONCE"
 
 
 def good_frame(contract: Contract, count: int, seed: int = 0) -> pd.DataFrame:
@@ -39,7 +44,20 @@ def quick_training(contract: Contract, seed: int = 0, *, compiled: bool = True) 
 
 @cache
 def _kept(contract: str, seed: int, *, compiled: bool) -> training.Trained:
-    return fresh_training(Contract.from_json(contract), seed, compiled=compiled)
+    """From the folder TRAINED_ONCE, where it is set: there the processes of one run keep what they have trained."""
+    folder = os.environ.get(FOLDER)
+    name = hashlib.sha256(f"{seed} {compiled} {contract}".encode()).hexdigest()
+    path = Path(folder, name) if folder else None
+    if path is not None and path.exists():
+        kept: training.Trained = pickle.loads(path.read_bytes())  # noqa: S301 - this run's own, in its own folder
+        return kept
+    with unmeasured():  # the tests of training measure it
+        trained = fresh_training(Contract.from_json(contract), seed, compiled=compiled)
+    if path is not None:
+        whole = path.with_suffix(f".{os.getpid()}")
+        whole.write_bytes(pickle.dumps(trained))
+        whole.rename(path)
+    return trained
 
 
 def fresh_training(contract: Contract, seed: int = 0, *, compiled: bool = True) -> training.Trained:

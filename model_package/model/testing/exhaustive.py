@@ -1,5 +1,6 @@
 """A pytest plugin: tests marked `exhaustive` prove at length what a short form proves too; they run if EXHAUSTIVE=1.
 
+Proofs by many drawn examples take their number from `times`: a few in a short run, all of them if EXHAUSTIVE=1.
 `pytest.ini` names it. How many were left out is said at the end of a run, and added to the file that LEFT_OUT names.
 """
 
@@ -12,13 +13,24 @@ from typing import Any
 import pytest
 
 MARKER = "exhaustive"
+VARIABLE = "EXHAUSTIVE"
 LEFT_OUT = pytest.StashKey[int]()
 _OF_A_WORKER = "left_out"
 
 
+def at_length() -> bool:
+    """Whether everything is to run."""
+    return os.environ.get(VARIABLE) == "1"
+
+
+def times(short: int, *, at_most: int) -> int:
+    """How many examples or rows a proof takes: `at_most` where everything is to run, else `short`."""
+    return at_most if at_length() else short
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave them out. Under xdist every worker does, and tells how many."""
-    if os.environ.get("EXHAUSTIVE") == "1":
+    if at_length():
         return
     out = [item for item in items if item.get_closest_marker(MARKER)]
     items[:] = [item for item in items if not item.get_closest_marker(MARKER)]
