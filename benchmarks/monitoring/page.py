@@ -16,7 +16,8 @@ INTRODUCTION = """
 What [monitoring](monitoring.md) promises, measured on streams of the shipped problem that drift on purpose, or not at
 all (`model.contracts.reggaeton.stream`). {models} models are trained as `train` does, each on a table of its own of
 2,214 tracks with some 70 positives, {many} on tables of 20,000, and {judged} on tables of 80,000; what is random in a
-training table is random in the thresholds that come from it. Nobody had looked at any of these tables and windows when the statistics were chosen.
+training table is random in the thresholds that come from it. Nobody had looked at any of these tables and windows when
+the statistics were chosen.
 """
 
 READING = """
@@ -34,12 +35,12 @@ READING = """
   models whose training part has as many: some 1,900 in tables of 80,000 rows. Every such window judges, and the
   farthest is the figure. These tables go through their folds once instead of five times, which would take more than
   five minutes each: their out-of-fold scores are those of one model and no means.
-- *Smaller tables* are told beside it, without a goal, with what their positives tell by whatever method: some 480 out of
-  fold tell an average precision of .75 to .04, and 58 to .11. Until 2026-11-24 the goal was asked of tables of 20,000 rows, and
-  was missed there: the farthest of 12 windows of two tables was .0324 away (mean .0134), which is within the luck
-  of such tables. Since then the training table has to meet what was asked of the window alone before; the seeds of
-  those tables are spent, and the figures here are of new ones. Judged is of the smaller tables whether the estimate says
-  itself how far it may be away, that is whether its 95 % interval holds what came true.
+- *Smaller tables* are told beside it, without a goal, with what their positives tell by whatever method: some 480 out
+  of fold tell an average precision of .75 to .04, and 58 to .11. Until 2026-11-24 the goal was asked of tables of
+  20,000 rows, and was missed there: the farthest of 12 windows of two tables was .0324 away (mean .0134), which is
+  within the luck of such tables. Since then the training table has to meet what was asked of the window alone before;
+  the seeds of those tables are spent, and the figures here are of new ones. Judged is of the smaller tables whether
+  the estimate says itself how far it may be away, that is whether its 95 % interval holds what came true.
 - *CPU time* is the quickest of three, one thread.
 
 ## Repeating
@@ -62,7 +63,9 @@ def write(results: dict[str, Any], path: Path) -> None:
 
 def _lines(results: dict[str, Any]) -> Iterator[str]:
     yield "# Benchmarks: monitoring"
-    yield INTRODUCTION.format(models=results["scale"]["models"], many=len(results["scale"]["many"]), judged=len(results["scale"]["judged"]))
+    yield INTRODUCTION.format(
+        models=results["scale"]["models"], many=len(results["scale"]["many"]), judged=len(results["scale"]["judged"])
+    )
     yield f"![Noise taken out, estimates beside the truth, a changed concept]({PICTURE})\n"
     yield "| what | goal | measured |"
     yield "|---|---|---|"
