@@ -46,7 +46,7 @@ READING = """
 ## Repeating
 
 ```
-make bench-monitoring                                # everything, some 20 minutes of a quiet core
+make bench-monitoring                                # everything, some 25 minutes of a quiet core
 .venv/bin/python benchmarks/monitoring --short       # two minutes; writes nothing
 .venv/bin/python benchmarks/monitoring --tuning      # as everything, on the tables to tune on; writes nothing
 ```
