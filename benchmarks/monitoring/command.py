@@ -17,7 +17,7 @@ import numpy as np
 from benchmarks.monitoring import cost, estimated, false_alarms, found, page, timeline
 from benchmarks.monitoring.scale import FULL, SHORT
 from benchmarks.monitoring.seeds import TUNING
-from benchmarks.monitoring.trained import large_models, small_models
+from benchmarks.monitoring.trained import judged_models, large_models, small_models
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,12 +56,12 @@ def _report(words: str) -> None:
 def measured(scale: Scale, report: Report) -> dict[str, Any]:
     """All rows, and what the page needs beside them."""
     begun, cpu = datetime.now(UTC), time.process_time()
-    small, large = small_models(scale, report), large_models(scale, report)
+    small, large, judged = small_models(scale, report), large_models(scale, report), judged_models(scale, report)
     rows = [
         *false_alarms.measured(small, scale, report),
         *found.inputs(small, scale, report),
         *found.concept(small, scale, report),
-        *estimated.measured(small, large, scale, report),
+        *estimated.measured(small, large, judged, scale, report),
         *cost.measured(small[0], scale, report),
     ]
     return {

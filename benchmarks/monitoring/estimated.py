@@ -1,9 +1,10 @@
 """Estimates without truth beside what came true, on windows whose concept has not changed.
 
-What comes true is drawn too. With an average precision of A on a window of P positives its standard error is about
-sqrt(A (1 - A) / P) (Boyd, Eng and Page 2013). So a distance of 0.03 is asked for on windows that are large enough to
-tell it, those of `ENOUGH` positives and more (1.96 standard errors of A = .75 are .022 there), and of models whose
-training table tells it. Everywhere else the estimate is judged by its interval.
+What comes true is drawn too, and so is what a model was trained on. With an average precision of A on P positives its
+standard error is about sqrt(A (1 - A) / P) (Boyd, Eng and Page 2013). So a distance of 0.03 is asked for where figures
+can tell it: on windows of `ENOUGH` positives and more, and of models whose training part has as many (1.96 standard
+errors of A = .75 are .022 there). Of smaller tables distances are told beside what their positives can tell, and the
+estimates are judged by their intervals.
 """
 
 from __future__ import annotations
@@ -27,61 +28,73 @@ NORMAL_95 = 1.96
 KEPT = "beside the realised, concept kept"
 
 
-def measured(small: list[Model], large: list[Model], scale: Scale, report: Report) -> list[Row]:
+def measured(small: list[Model], large: list[Model], judged: list[Model], scale: Scale, report: Report) -> list[Row]:
     """How far estimates lie from what came true where that can be told, and whether their intervals hold it."""
     sizes = ", ".join(f"{rows:,}" for rows in (*scale.interval_rows, *scale.estimate_rows))
     report(f"estimating windows of {sizes} rows")
-    judged = _windows(large, scale, scale.estimate_rows, 0)
+    judging = _windows(judged, scale, scale.estimate_rows, 0)
+    of_large = _windows(large, scale, scale.estimate_rows, 1_000)
     by_interval = _windows(large, scale, scale.interval_rows, 3_000)
     of_small = _windows(small, scale, scale.interval_rows, 6_000)
-    learned = f"learned from {min(scale.many):,} rows"
+    longest = max(scale.interval_rows)
+    largest, larger, smaller = (f"learned from {rows:,} rows" for rows in (min(scale.judged), min(scale.many), 2_200))
+    widest = [one for one in of_small if one["rows"] == longest]
     return [
-        *_distances(judged, f"{learned}, windows of {ENOUGH:,} positives and more"),
-        *_large_enough(judged),
-        *_told(of_small, max(scale.interval_rows), small),
-        *_intervals("small", of_small, "learned from 2,200 rows"),
-        *_intervals("large", [*by_interval, *judged], learned),
+        *_distances("judged", judging, f"{largest}, windows of {ENOUGH:,} positives and more", NEAR),
+        *_large_enough(judged, judging, largest),
+        *_distances("large", of_large, f"{larger}, which do not tell it to {NEAR}: the same windows' sizes"),
+        _known("large", large, of_large, larger),
+        *_distances("small", widest, f"{smaller}, which do not tell it to {NEAR}: windows of {longest:,} rows"),
+        _known("small", small, widest, smaller),
+        *_intervals("small", of_small, smaller),
+        *_intervals("large", [*by_interval, *of_large], larger),
+        *_intervals("judged", judging, largest),
     ]
 
 
-def _distances(windows: list[dict[str, Any]], where: str) -> list[Row]:
-    """The goal itself: every window, and so the farthest."""
+def _distances(name: str, windows: list[dict[str, Any]], where: str, goal: float | None = None) -> list[Row]:
+    """The farthest of all windows, which has the goal where there is one, and the mean."""
     rows = []
-    for name, words in MEASURES.items():
-        errors, what = _errors(windows, name), f"estimated {words} {KEPT}: {where}"
+    for measure_, words in MEASURES.items():
+        errors, what = _errors(windows, measure_), f"estimated {words} {KEPT}: {where}"
+        detail = {"windows": windows}
         rows += [
-            Row(f"{name}_large", f"{what}: the farthest", max(errors), "<=", NEAR, detail={"windows": windows}),
-            Row(f"{name}_large_mean", f"{what}: mean", _mean(errors), "<="),
+            Row(f"{measure_}_{name}", f"{what}: the farthest", max(errors), "<=", goal, detail=detail),
+            Row(f"{measure_}_{name}_mean", f"{what}: mean", _mean(errors)),
         ]
     return rows
 
 
-def _large_enough(windows: list[dict[str, Any]]) -> list[Row]:
-    """That chance in what came true is no excuse on these windows, nor a help."""
+def _large_enough(models: list[Model], windows: list[dict[str, Any]], where: str) -> list[Row]:
+    """That chance in what came true, or in what was learned from, is no excuse on these windows, nor a help."""
+    learned = min(model.positives for model in models)
     fewest = min(one["positives"] for one in windows)
-    noisy = max(NORMAL_95 * _standard_error(one["average_precision"]["realised"], one["positives"]) for one in windows)
-    what = "1.96 standard errors of the realised average precision of these windows: the largest"
+    errors = f"{NORMAL_95} standard errors of"
+    realised = [_standard_error(one["average_precision"]["realised"], one["positives"]) for one in windows]
+    known = _standard_error(_realised(windows), learned)
     return [
+        Row("fewest_learned", f"positives {where}: the fewest", learned, ">=", ENOUGH),
         Row("fewest_positives", "positives of these windows: the fewest", fewest, ">=", ENOUGH),
-        Row("realised_error", what, noisy, "<=", NEAR),
+        Row("known_error", f"{errors} an average precision that so many tell", NORMAL_95 * known, "<=", NEAR),
+        Row(
+            "realised_error",
+            f"{errors} the realised average precision of these windows: the largest",
+            NORMAL_95 * max(realised),
+            "<=",
+            NEAR,
+        ),
     ]
 
 
-def _told(windows: list[dict[str, Any]], rows: int, models: list[Model]) -> list[Row]:
-    """Small tables: their few positives do not tell average precision to `NEAR`, by whatever method."""
-    here = [one for one in windows if one["rows"] == rows]
-    where = f"learned from 2,200 rows, windows of {rows:,} rows"
-    found = []
-    for name, words in MEASURES.items():
-        errors, what = _errors(here, name), f"estimated {words} {KEPT}: {where}"
-        found += [
-            Row(f"{name}_small", f"{what}: mean", _mean(errors), detail={"windows": here}),
-            Row(f"{name}_small_worst", f"{what}: the farthest", max(errors)),
-        ]
+def _known(name: str, models: list[Model], windows: list[dict[str, Any]], where: str) -> Row:
+    """What a table's positives tell of average precision, by whatever method."""
     positives = _mean([model.positives for model in models])
-    known = _standard_error(_mean([one["average_precision"]["realised"] for one in here]), positives)
-    what = f"standard error of an average precision that {positives:.0f} positives tell (those of 2,200 rows)"
-    return [*found, Row("small_known", what, known)]
+    what = f"{NORMAL_95} standard errors of an average precision that {positives:.0f} positives tell ({where})"
+    return Row(f"{name}_known", what, NORMAL_95 * _standard_error(_realised(windows), positives))
+
+
+def _realised(windows: list[dict[str, Any]]) -> float:
+    return _mean([one["average_precision"]["realised"] for one in windows])
 
 
 def _intervals(name: str, windows: list[dict[str, Any]], where: str) -> list[Row]:

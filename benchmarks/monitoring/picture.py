@@ -9,6 +9,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 INK, ACCENT, PALE, WARM = "#1f2933", "#2563eb", "#94a3b8", "#b45309"
+LEARNED = {
+    "small": (PALE, "2,200 rows to learn from"),
+    "large": (WARM, "a larger table"),
+    "judged": (ACCENT, "one that judges"),
+}
 
 
 def draw(results: dict[str, Any]) -> bytes:
@@ -19,7 +24,7 @@ def draw(results: dict[str, Any]) -> bytes:
     noise, estimates, stream = figure.subplots(1, 3)
     details = {row["name"]: row["detail"] for row in results["rows"]}
     _noise(noise, details["false_alarms"]["windows"])
-    _estimates(estimates, details["average_precision_small"]["windows"], details["average_precision_large"]["windows"])
+    _estimates(estimates, *(details[f"average_precision_{name}"]["windows"] for name in LEARNED))
     _stream(stream, results["timeline"])
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
@@ -43,8 +48,8 @@ def _noise(axes: Axes, windows: list[dict[str, Any]]) -> None:
     _titled(axes, "No drift: the PSI of tempo", "rows of the window", "PSI")
 
 
-def _estimates(axes: Axes, small: list[dict[str, Any]], large: list[dict[str, Any]]) -> None:
-    for windows, colour, words in ((small, PALE, "2,200 rows to learn from"), (large, ACCENT, "a larger table")):
+def _estimates(axes: Axes, *groups: list[dict[str, Any]]) -> None:
+    for windows, (colour, words) in zip(groups, LEARNED.values(), strict=True):
         found = [window["average_precision"] for window in windows]
         realised, estimated = [one["realised"] for one in found], [one["estimated"] for one in found]
         bars = [[one["estimated"] - one["low"] for one in found], [one["high"] - one["estimated"] for one in found]]

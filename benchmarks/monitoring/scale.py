@@ -14,6 +14,9 @@ Report = Callable[[str], None]
 class Scale:
     """models: trained on tables of the shipped problem's size, each from its own stream; many: rows of larger tables.
 
+    judged: rows of tables with positives enough to judge an estimate by its distance; repeats: of the folds of all
+    tables but these, whose are judged_repeats, since 25 fits of each would take half an hour.
+
     windows: without drift, of between `sizes` rows; trials: of each kind of drift; estimate_rows: of the windows on
     which an estimate is judged by its distance; interval_rows: of those on which it is judged by its interval;
     cost_rows: of the windows whose CPU time is taken, with the seconds allowed; seeds: of everything that is drawn.
@@ -22,6 +25,8 @@ class Scale:
     models: int
     repeats: int
     many: tuple[int, ...]
+    judged: tuple[int, ...]
+    judged_repeats: int
     windows: int
     sizes: tuple[int, int]
     trials: int
@@ -35,6 +40,8 @@ FULL = Scale(
     models=20,
     repeats=5,
     many=(20_000, 20_000),
+    judged=(80_000,) * 4,
+    judged_repeats=1,
     windows=200,
     sizes=(200, 200_000),
     trials=100,
@@ -46,6 +53,8 @@ SHORT = Scale(
     models=2,
     repeats=1,
     many=(6_000,),
+    judged=(10_000,),
+    judged_repeats=1,
     windows=24,
     sizes=(200, 5_000),
     trials=12,

@@ -25,6 +25,10 @@ class Seeds:
         """Of a larger training table."""
         return self._at(20_000, number)
 
+    def judged_table(self, number: int) -> int:
+        """Of a training table that is large enough to judge an estimate by its distance."""
+        return self._at(25_000, number)
+
     def quiet_window(self, number: int) -> int:
         """Of a window without drift."""
         return self._at(30_000, number)
@@ -50,5 +54,5 @@ class Seeds:
 
 
 TUNING = Seeds(0)
-JUDGING = Seeds(APART)
-SPENT: tuple[Seeds, ...] = ()  # once judged, then looked at for a change
+JUDGING = Seeds(2 * APART)
+SPENT = (Seeds(APART),)  # once judged, then looked at for a change

@@ -74,3 +74,12 @@ def large_models(scale: Scale, report: Report) -> list[Model]:
         report(f"training a model on {rows:,} tracks")
         found.append(trained(rows, scale.seeds.large_table(number), scale.repeats))
     return found
+
+
+def judged_models(scale: Scale, report: Report) -> list[Model]:
+    """Models of tables with positives enough to know average precision to what is asked of an estimate."""
+    found = []
+    for number, rows in enumerate(scale.judged):
+        report(f"training a model on {rows:,} tracks, {scale.judged_repeats} time(s) through its folds")
+        found.append(trained(rows, scale.seeds.judged_table(number), scale.judged_repeats))
+    return found
