@@ -47,6 +47,8 @@ Ends with status 0 only when the median of every page and board is within the go
 def text(results: dict[str, Any]) -> str:
     """The page."""
     measured = f"\nMeasured on {results['date'][:10]}, Python {results['python']}."
+    loops = ", ".join(f"{one['loop_ms']:g} ms with {name}" for name, one in results["databases"].items())
+    measured += f" Adding up a million numbers in plain Python (`sum(range(1_000_000))`) took {loops}."
     missing = [name for name in NAMES if name not in results["databases"]]
     measured += "".join(f" {name} has not been measured at this size yet." for name in missing)
     return INTRODUCTION.format(goal=results["goal_ms"]) + "\n" + table(results) + "\n" + measured + "\n" + READING

@@ -49,9 +49,15 @@ def measured(url: str, rows: int, report: Callable[[str], None], times: int = TI
             "filled_seconds": round(filled, 1),
             "counted_seconds": round(counted, 1),
             "longest_step_seconds": round(max(steps), 2),
+            "loop_ms": loop_ms(),
             "boards": boards,
             "pages": pages,
         }
+
+
+def loop_ms() -> float:
+    """How quick the processor is right now: milliseconds of adding up a million numbers, the median of nine."""
+    return round(1_000 * statistics.median(_seconds(lambda: sum(range(1_000_000))) for _ in range(9)), 1)
 
 
 def _timed(store: Store) -> list[float]:

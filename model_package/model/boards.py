@@ -63,6 +63,15 @@ def read_board(
     findings: None where their tables could not be made. registry: keep one, it remembers the bundles that were read.
     since, now: with a zone. Raises nothing that a store, a registry or a bundle could be the reason of.
     """
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(StoreError):  # each part will say so
+            stack.enter_context(store.at_once())
+        return _read(contract, store, findings, registry, since, now)
+
+
+def _read(
+    contract: Contract, store: Store, findings: Findings | None, registry: Registry, since: datetime, now: datetime
+) -> Board:
     troubles = _Troubles()
     champion = troubles.read("The champion", registry.champion_or_none)
     bundles, damaged = troubles.read("Versions", lambda: versions.versions(registry, champion)) or ([], [])

@@ -58,7 +58,7 @@ class Findings:
         table = self._measures
         latest = sa.select(table.c.since, table.c.until).where(table.c.version == version).distinct()
         latest = latest.order_by(table.c.until.desc(), table.c.since.desc()).limit(windows)
-        with self._store.transaction() as connection:
+        with self._store.reading() as connection:
             spans = [tuple(row) for row in connection.execute(latest)]
             chosen = sa.tuple_(table.c.since, table.c.until).in_(spans)
             query = sa.select(table).where(table.c.version == version, chosen)
@@ -70,7 +70,7 @@ class Findings:
 
         Of more than MOST_FIGURES, the latest windows are given, whole ones. Without shares.
         """
-        with self._store.transaction() as connection:
+        with self._store.reading() as connection:
             return self._plain(connection, self._measures.c.measure.in_(measures), *self._inside(since, until))
 
     def latest(
@@ -81,16 +81,14 @@ class Findings:
         Of each column its SHAPES, and what else of it alarms. The earliest first, bounded, and without shares.
         """
         table, inside = self._measures, self._inside(since, until, version)
-        with self._store.transaction() as connection:
+        with self._store.reading() as connection:
             ends = list(connection.execute(latest_ends(table, _utc(since), _utc(until), version, windows)).scalars())
             if not ends:
                 return [], True
-            inside.append(table.c.until >= ends[-1])
-            # Two questions, as there is an index for each: a window has five figures of a column, and few are these.
-            shapes, is_all = self._plain(connection, table.c.measure.in_(SHAPES), *inside)
-            others = table.c.alarm, table.c.measure.in_((DRIFT | FAULTS) - SHAPES)
-            alarms, is_all_of_alarms = self._plain(connection, sa.and_(*others), *inside)
-            return [*shapes, *alarms], is_all and is_all_of_alarms
+            # A window has five figures of a column, of which few are these: there is an index for either kind.
+            shapes = table.c.measure.in_(SHAPES)
+            alarms = sa.and_(table.c.alarm, table.c.measure.in_((DRIFT | FAULTS) - SHAPES))
+            return self._plain(connection, sa.or_(shapes, alarms), *inside, table.c.until >= ends[-1])
 
     def _inside(self, since: datetime, until: datetime, version: str | None = None) -> list[sa.ColumnElement[bool]]:
         table = self._measures
@@ -118,7 +116,7 @@ class Findings:
         query = sa.select(table.c.subject, table.c.shares, table.c.since).where(own, table.c.until == last)
         ordered = query.where(table.c.shares.is_not(None)).order_by(table.c.since.desc())
         found: dict[str, tuple[float, ...]] = {}
-        with self._store.transaction() as connection:
+        with self._store.reading() as connection:
             for subject, shares, _ in connection.execute(ordered):
                 found.setdefault(subject, tuple(json.loads(shares)))
         return found
@@ -128,7 +126,7 @@ class Findings:
         table = self._measures
         latest = sa.func.max(table.c.until)
         query = sa.select(table.c.version).group_by(table.c.version).order_by(latest.desc(), table.c.version.desc())
-        with self._store.transaction() as connection:
+        with self._store.reading() as connection:
             return list(connection.execute(query.limit(most)).scalars())
 
     def add(self, decision: Decision) -> None:
@@ -149,7 +147,7 @@ class Findings:
         return found[0] if found else None
 
     def _read(self, query: sa.Select[Any]) -> list[Decision]:
-        with self._store.transaction() as connection:
+        with self._store.reading() as connection:
             return [_decision(row) for row in connection.execute(query).mappings()]
 
 

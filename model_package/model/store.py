@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections import defaultdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
@@ -50,6 +51,7 @@ class Store:
         metadata = sa.MetaData()
         self._table, self._truths = predictions(contract, metadata), truths(contract, metadata)
         self._traffic = Traffic(contract, self._table)
+        self._held = threading.local()
 
     def __enter__(self) -> Self:
         """Make the tables, or add the columns and indexes that they have gained."""
@@ -90,7 +92,7 @@ class Store:
 
     def counted_since(self) -> datetime | None:
         """From when on the traffic is complete: `count_earlier` has yet to count what was made before; None: all is."""
-        with self._translated(), self._engine.connect() as connection:
+        with self.reading() as connection:
             return self._traffic.since(connection)
 
     def traffic(self, since: datetime, until: datetime, whole_since: datetime | None = None) -> list[HourOfTraffic]:
@@ -98,13 +100,13 @@ class Store:
 
         Those before the quarter of a day in which `whole_since` lies are added up by quarters of a day (0, 6, 12, 18).
         """
-        with self._translated(), self._engine.connect() as connection:
+        with self.reading() as connection:
             return self._traffic.read(connection, since, until, since if whole_since is None else whole_since)
 
     def recent(self, window: Window, most: int) -> list[Recent]:
         """The latest predictions of a window with what proved true, the latest first."""
         query = joins.joined(joins.latest(self._table, window, most), self._truths, EVERYTHING)
-        with self._translated(), self._engine.connect() as connection:
+        with self.reading() as connection:
             return recent(self._contract, connection.execute(query).all())
 
     def count(self, **where: str) -> int:
@@ -190,6 +192,33 @@ class Store:
         """A transaction for what other modules keep beside the predictions; errors become StoreErrors."""
         with self._translated(), self._engine.begin() as connection:
             yield connection
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A connection for what other modules read; inside `at_once`, that one."""
+        held = getattr(self._held, "connection", None)
+        with self._translated():
+            if held is not None:
+                yield held
+            else:
+                with self._engine.connect() as connection:
+                    yield connection
+
+    @contextlib.contextmanager
+    def at_once(self) -> Iterator[None]:
+        """What this thread reads inside comes over one connection: the many questions of a page need not open many.
+
+        Raises StoreError when there is none. After an error inside, nothing more can be read inside.
+        """
+        with self._translated():
+            connection = self._engine.connect()
+        self._held.connection = connection
+        try:
+            yield
+        finally:
+            self._held.connection = None
+            with contextlib.suppress(sa.exc.SQLAlchemyError):
+                connection.close()
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from model import Contract, boards, tasks, versions
 from model.board import OVER_TIME, Board
@@ -180,6 +181,19 @@ def test_a_champion_that_nobody_asked_lately_is_shown_as_it_was_last_seen(
     monkeypatch.setattr("model.boards.MOST_WINDOWS", 2)
     found = read_board(TRACKS, store, findings, registry, SINCE, NOW)
     assert [(one.version, one.value) for one in found.figures] == [(champion, 1.0), ("another", 3.0), ("another", 4.0)]
+    store.__exit__(None, None, None)
+
+
+def test_a_board_is_read_over_one_connection_and_gives_it_back(tmp_path: Path, trained: Path) -> None:
+    store, findings = opened(tmp_path)
+    used: list[object] = []
+    sa.event.listen(store._engine, "checkout", lambda *said: used.append(said[0]))
+    read_board(TRACKS, store, findings, Registry(trained, TRACKS.name), SINCE, NOW)
+    assert len(used) == 1
+    assert store._engine.pool.checkedout() == 0  # type: ignore[attr-defined]  # a pool that counts
+    with store.reading():
+        pass
+    assert len(used) == 2, "outside of a board, each has its own"
     store.__exit__(None, None, None)
 
 

@@ -100,8 +100,8 @@ def by_part_of_day(hours: sa.Table, *where: sa.ColumnElement[bool]) -> sa.Select
     part = PartOf(hours.c.hour).label("hour")
     keys = [part, *(hours.c[name] for name in KEYS[1:])]
     sums = [
-        # PostgreSQL's sum of integers is a decimal number.
-        sa.cast(sa.func.sum(column), sa.BigInteger).label(column.name)
+        # PostgreSQL adds up large integers as decimal numbers, which takes thrice as long; below 2^53 this is exact.
+        sa.cast(sa.func.sum(sa.cast(column, sa.Double)), sa.BigInteger).label(column.name)
         for column in hours.columns
         if column.name not in KEYS
     ]
