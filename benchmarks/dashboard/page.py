@@ -49,9 +49,22 @@ def text(results: dict[str, Any]) -> str:
     measured = f"\nMeasured on {results['date'][:10]}, Python {results['python']}."
     loops = ", ".join(f"{one['loop_ms']:g} ms with {name}" for name, one in results["databases"].items())
     measured += f" Adding up a million numbers in plain Python (`sum(range(1_000_000))`) took {loops}."
+    measured += missed(results)
     missing = [name for name in NAMES if name not in results["databases"]]
     measured += "".join(f" {name} has not been measured at this size yet." for name in missing)
     return INTRODUCTION.format(goal=results["goal_ms"]) + "\n" + table(results) + "\n" + measured + "\n" + READING
+
+
+def missed(results: dict[str, Any]) -> str:
+    """A sentence that names what is above the goal."""
+    late = [
+        f"{what} with {name} ({one['median_ms']:g} ms, {one['median_ms'] / database['loop_ms']:.1f} such loops)"
+        for name, database in results["databases"].items()
+        for kind, words in (("pages", "the page {}"), ("boards", "the board of {}"))
+        for what, one in ((words.format(key), found) for key, found in database[kind].items())
+        if one["median_ms"] > results["goal_ms"]
+    ]
+    return f" Above the goal: {'; '.join(late)}." if late else " All are within the goal."
 
 
 def table(results: dict[str, Any]) -> str:

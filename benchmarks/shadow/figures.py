@@ -44,7 +44,7 @@ def table(results: dict[str, Any]) -> str:
     measured = (
         f"Measured on {results['date'][:10]} by `make bench-shadow`: {plan['pairs']} interleaved pairs of "
         f"{plan['seconds']:g} s, {plan['rate']:g} requests a second on one worker, on {machine['cores']} cores "
-        f"({machine['processor']}) that other programs kept busy (load {machine['load_before']} before). The "
+        f"({machine['processor']}; load {machine['load_before']} before). The "
         f"challenger, as heavy as the champion, answered {results['answered_by_challenger']:,} rows meanwhile."
     )
     lines = [

@@ -273,9 +273,8 @@ def _dot(one: Measured, scales: tuple[Scale, Scale], kind: str) -> Markup:
 def _told_dot(one: Measured, dot: Markup, scales: tuple[Scale, Scale], word: str) -> Markup:
     x, y = _place(one, scales, one.value)
     value, interval, expected, rows = _numbers(one)
-    words = (
-        f"{one.span}, {figures.short(one.version)}: {word} {value} ({interval}; {expected} in training; {rows} rows)"
-    )
+    where = f"{figures.told(one.span)}, {figures.short(one.version)}"
+    words = f"{where}: {word} {value} ({interval}; {expected} in training; {rows} rows)"
     return element("g", tooltip(words), dot, element("circle", class_="near", cx=x, cy=y, r=9))
 
 

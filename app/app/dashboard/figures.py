@@ -37,6 +37,12 @@ def words(measure: str) -> str:
     )
 
 
+@lru_cache(1_024)  # a window has many points
+def told(span: Span) -> str:
+    """A window for people."""
+    return str(span)
+
+
 @lru_cache(1_024)  # as often as there are points of it
 def short(version: str) -> str:
     """A version's name for people: its day and the beginning of its hash."""

@@ -82,7 +82,7 @@ def _map(plot: Plot, names: Sequence[str], cells: dict[Span, dict[str, Drifting]
         for place, span in enumerate(spans):
             found = cells[span].get(name)
             if found is not None and found.main is not None:
-                parts.append(_cell(plot, found, (plot.left + place * step, y, step), f"{name}, {span}"))
+                parts.append(_cell(plot, found, (plot.left + place * step, y, step), f"{name}, {figures.told(span)}"))
         worth = f"{now[name].shift:.2f}"
         parts.append(
             element(

@@ -99,12 +99,7 @@ def by_part_of_day(hours: sa.Table, *where: sa.ColumnElement[bool]) -> sa.Select
     """The columns of the table `traffic_<contract name>`, its hours added up by quarters of a day."""
     part = PartOf(hours.c.hour).label("hour")
     keys = [part, *(hours.c[name] for name in KEYS[1:])]
-    sums = [
-        # PostgreSQL adds up large integers as decimal numbers, which takes thrice as long; below 2^53 this is exact.
-        sa.cast(sa.func.sum(sa.cast(column, sa.Double)), sa.BigInteger).label(column.name)
-        for column in hours.columns
-        if column.name not in KEYS
-    ]
+    sums = [SumOf(column).label(column.name) for column in hours.columns if column.name not in KEYS]
     return sa.select(*keys, *sums).where(*where).group_by(*keys)
 
 
@@ -163,3 +158,22 @@ def _part_in_sqlite(element: PartOf, compiler: SQLCompiler, **words: Any) -> str
 def _part_in_postgresql(element: PartOf, compiler: SQLCompiler, **words: Any) -> str:  # noqa: ANN401 - SQLAlchemy's
     # Counted from a midnight in UTC.
     return f"date_bin('{HOURS_A_PART} hours', {compiler.process(element.clauses, **words)}, '2000-01-01 00:00:00+00')"
+
+
+class SumOf(FunctionElement[int]):
+    """The sum of whole numbers, as a whole number."""
+
+    type = sa.BigInteger()
+    inherit_cache = True
+    name = "sum_of"
+
+
+@compiles(SumOf, "sqlite")
+def _sum_in_sqlite(element: SumOf, compiler: SQLCompiler, **words: Any) -> str:  # noqa: ANN401 - SQLAlchemy's
+    return f"sum({compiler.process(element.clauses, **words)})"
+
+
+@compiles(SumOf, "postgresql")
+def _sum_in_postgresql(element: SumOf, compiler: SQLCompiler, **words: Any) -> str:  # noqa: ANN401 - SQLAlchemy's
+    # It adds up large integers as decimal numbers, which takes thrice as long; below 2^53 this is exact.
+    return f"sum({compiler.process(element.clauses, **words)}::double precision)::bigint"
