@@ -12,12 +12,15 @@ from app.dashboard import figures
 from app.dashboard.canvas import (
     Plot,
     Scale,
+    circle,
     element,
     grid,
     joined,
     moment,
     nice_ticks,
     path,
+    rect,
+    telling,
     time_axis,
     tooltip,
 )
@@ -146,10 +149,8 @@ def _stack(
     for (_, version), rows in rows_of:
         said = f"{moment(at)} UTC, {figures.short(version)}: {rows:,} predictions"
         told = () if plot.is_for_phones else (tooltip(said),)
-        places = {"x": left + 0.4, "width": max(0.6, right - left - 0.8), "y": up(below + rows)}
-        parts.append(
-            element("rect", *told, class_=paint[version], height=max(0.0, up(below) - up(below + rows)), **places)
-        )
+        top, wide = up(below + rows), max(0.6, right - left - 0.8)
+        parts.append(rect(paint[version], left + 0.4, top, wide, max(0.0, up(below) - top), *told))
         below += rows
     return joined(parts)
 
@@ -267,7 +268,7 @@ def _dots(plot: Plot, found: Sequence[Measured], scales: tuple[Scale, Scale], ki
 def _dot(one: Measured, scales: tuple[Scale, Scale], kind: str) -> Markup:
     x, y = _place(one, scales, one.value)
     alarm = " alarm" if one.alarm else ""
-    return element("circle", class_=f"dot {kind}{alarm}", cx=x, cy=y, r=4.5 if one.alarm else 2.6)
+    return circle(f"dot {kind}{alarm}", x, y, 4.5 if one.alarm else 2.6)
 
 
 def _told_dot(one: Measured, dot: Markup, scales: tuple[Scale, Scale], word: str) -> Markup:
@@ -275,7 +276,7 @@ def _told_dot(one: Measured, dot: Markup, scales: tuple[Scale, Scale], word: str
     value, interval, expected, rows = _numbers(one)
     where = f"{figures.told(one.span)}, {figures.short(one.version)}"
     words = f"{where}: {word} {value} ({interval}; {expected} in training; {rows} rows)"
-    return element("g", tooltip(words), dot, element("circle", class_="near", cx=x, cy=y, r=9))
+    return telling(words, dot, circle("near", x, y, 9))
 
 
 # ------------------------------------------------------------------------------------------- lines
@@ -290,7 +291,7 @@ def sparkline(values: Sequence[float | None], words: str) -> Markup:
     up, across = plot.up(min(found), max(found)), plot.across(0, len(values) - 1)
     points = [(across(place), up(value)) for place, value in enumerate(values) if value is not None]
     area = [*points, (points[-1][0], plot.height), (points[0][0], plot.height)]
-    last = element("circle", class_="last", cx=points[-1][0], cy=points[-1][1], r=2.6)
+    last = circle("last", *points[-1], 2.6)
     drawn = (element("path", class_="area", d=path(area) + "Z"), element("path", class_="spark", d=path(points)), last)
     return plot.drawing("Over time", words, *drawn)
 

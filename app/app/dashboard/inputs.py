@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from app.dashboard import figures
-from app.dashboard.canvas import DAY, Plot, element, joined, moment, path, tooltip
+from app.dashboard.canvas import DAY, Plot, circle, element, joined, moment, path, rect, telling, tooltip
 from app.dashboard.charts import Chart, Table, both
 from model.board import LATENCY_EDGES_MS, SCORE_BINS, Shares
 from model.errors import bounded
@@ -105,12 +105,12 @@ def _emphasis(found: Drifting) -> str:
 
 def _cell(plot: Plot, found: Drifting, place: tuple[float, float, float], which: str) -> Markup:
     x, y, step = place
-    box = element("rect", class_=heat(found), x=x + 0.75, y=y + 1, width=max(1.0, step - 1.5), height=ROW - 2, rx=2.5)
-    mark = [element("circle", class_="fault", cx=x + step / 2, cy=y + ROW / 2, r=3)] if found.is_faulty else []
+    box = rect(heat(found), x + 0.75, y + 1, max(1.0, step - 1.5), ROW - 2, rx=2.5)
+    mark = [circle("fault", x + step / 2, y + ROW / 2, 3)] if found.is_faulty else []
     if plot.is_for_phones:
         return joined([box, *mark])
     words = f"{which}: moved by {found.shift:.2f} standard deviations. {found.why}"
-    return element("g", tooltip(words), box, *mark)
+    return telling(words, box, *mark)
 
 
 def heat(found: Drifting) -> str:
@@ -168,17 +168,10 @@ def _steps(plot: Plot, one: Shares) -> list[Markup]:
     parts = []
     for place, (name, before, after) in enumerate(_by_bin(one)):
         left, right = across(place), across(place + 1)
-        said = tooltip(f"{name}: {before:.1%} in training, {after:.1%} now" if one.now else f"{name}: {before:.1%}")
-        box = element(
-            "rect",
-            class_="training",
-            x=left + 0.5,
-            width=max(0.5, right - left - 1),
-            y=up(before),
-            height=plot.base - up(before),
-        )
-        near = element("rect", class_="near", x=left, width=right - left, y=plot.top, height=plot.base - plot.top)
-        parts.append(element("g", said, box, near))
+        said = f"{name}: {before:.1%} in training, {after:.1%} now" if one.now else f"{name}: {before:.1%}"
+        box = rect("training", left + 0.5, up(before), max(0.5, right - left - 1), plot.base - up(before))
+        near = rect("near", left, plot.top, right - left, plot.base - plot.top)
+        parts.append(telling(said, box, near))
     if one.now:
         stairs = [(across(at), up(value)) for place, value in enumerate(one.now) for at in (place, place + 1)]
         parts.append(element("path", class_="now", d=path(stairs)))
@@ -249,9 +242,9 @@ def _histogram(plot: Plot, title: str, shown: Shares, ticks: Sequence[str]) -> M
     parts = [element("line", class_="grid", x1=plot.left, x2=plot.edge, y1=plot.base, y2=plot.base)]
     for place, share in enumerate(shown.now):
         left, right, top = across(place), across(place + 1), up(math.sqrt(share))
-        near = element("rect", class_="near", x=left, width=right - left, y=plot.top, height=plot.base - plot.top)
-        box = element("rect", class_="bar-now", x=left + 1, width=right - left - 2, y=top, height=plot.base - top)
-        parts.append(element("g", tooltip(f"{shown.names[place]}: {share:.2%}"), box, near))
+        near = rect("near", left, plot.top, right - left, plot.base - plot.top)
+        box = rect("bar-now", left + 1, top, right - left - 2, plot.base - top)
+        parts.append(telling(f"{shown.names[place]}: {share:.2%}", box, near))
     stairs = [(across(at), up(math.sqrt(share))) for n, share in enumerate(shown.training) for at in (n, n + 1)]
     parts.append(element("path", class_="before", d=path(stairs)))
     step = (plot.edge - plot.left) / max(1, len(ticks) - 1)
