@@ -35,7 +35,7 @@ DASHBOARD = {
 }
 # What stands on the dashboard when `make loop-demo` has told its story.
 LOOP = "/dashboard?span=24h"
-COLOURS = 128
+COLOURS, COLOURS_OF_VERDICTS = 128, 256
 SECONDS_TO_ANSWER = 5
 MILLISECONDS_TO_APPEAR = 30_000
 MILLISECONDS_TO_SETTLE = 2_000
@@ -137,7 +137,7 @@ def settled(page: Page, height: int) -> bytes:
     return page.screenshot(animations="disabled")
 
 
-def reduced(png: bytes, *, keep_rare: bool = False) -> bytes:
+def reduced(png: bytes, colours: int = COLOURS, *, keep_rare: bool = False) -> bytes:
     """The same picture with few colours, so that a repository need not carry megabytes.
 
     keep_rare: colours of a few points stay what they are, as in a drawing.
@@ -146,7 +146,7 @@ def reduced(png: bytes, *, keep_rare: bool = False) -> bytes:
 
     image = Image.open(io.BytesIO(png)).convert("RGB")
     method = Image.Quantize.MAXCOVERAGE if keep_rare else Image.Quantize.MEDIANCUT
-    image = image.quantize(COLOURS, method, dither=Image.Dither.NONE)
+    image = image.quantize(colours, method, dither=Image.Dither.NONE)
     buffer = io.BytesIO()
     image.save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
@@ -180,7 +180,8 @@ def take(airflow: str, service: str, folder: Path, *, is_loop: bool) -> None:
         page.set_default_timeout(MILLISECONDS_TO_APPEAR)
         log_in(page, airflow)
         for name, picture in (of_loop if is_loop else of_demo).items():
-            png = reduced(picture(page), keep_rare=is_loop)
+            # A dashboard's verdicts are told apart by pale colours.
+            png = reduced(picture(page), COLOURS_OF_VERDICTS if is_loop else COLOURS)
             if len(png) > MOST_BYTES:
                 stop(f"{name} has {len(png)} bytes, more than {MOST_BYTES}")
             (folder / name).write_bytes(png)

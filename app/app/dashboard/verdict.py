@@ -161,7 +161,7 @@ def _next(board: Board) -> str:
 
 
 def _sentence(one: Measured) -> str:
-    return _capital(one.why.rstrip("."))
+    return _capital(one.why.rstrip(".").replace(one.measure, figures.words(one.measure)))
 
 
 def _capital(text: str) -> str:
