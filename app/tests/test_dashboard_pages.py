@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from app.dashboard import charts, figures, inputs, pages, summary, trial
-from app.dashboard.canvas import Scale, element, moments, nice_ticks
+from app.dashboard.canvas import Scale, element, moments, nice_ticks, rects, table_rows
 from app.dashboard.verdict import verdict
 from model.board import Board, HourOfTraffic
 from model.challenger import Shadowing
@@ -192,6 +192,21 @@ def test_the_challenger_is_marked_and_how_it_fares_is_said() -> None:
     nothing = " ".join(shown(replace(MONTH, challenger=None)).text)
     assert "challenger" not in nothing
     assert "beside the champion" not in nothing
+
+
+def test_a_tables_rows_are_escaped_and_each_has_a_header_and_its_cells() -> None:
+    """Cells are escaped as one text, so that what is in one stays in it."""
+    seen = Seen(f"<table>{table_rows([(HOSTILE, HOSTILE, '</td>'), ('a', 'b', '')])}</table>".encode())
+    assert dict(seen.tags) == {"table": 1, "tr": 2, "th": 2, "td": 4}
+    assert "".join(seen.text) == f"{HOSTILE}{HOSTILE}</td>\nab"
+    assert not table_rows([])
+
+
+def test_rectangles_that_tell_nothing_are_one_path_for_each_class() -> None:
+    """In the order in which a class is first met."""
+    drawn = rects([("b", 0, 1, 2, 3.25), ("a", 1, 1, 1, 1), ("b", 5, 5, 1, 1)])
+    paths = ("M0.0,1.0h2.0v3.2h-2.0zM5.0,5.0h1.0v1.0h-1.0z", "M1.0,1.0h1.0v1.0h-1.0z")
+    assert drawn == f'<path class="b" d="{paths[0]}"></path><path class="a" d="{paths[1]}"></path>'
 
 
 def test_an_svg_element_escapes_its_attributes_and_children() -> None:

@@ -13,7 +13,7 @@ from promises.service import Service
 from promises.wire import Client
 
 from app.dashboard.reading import SECONDS_KEPT
-from model.truth import Window
+from benchmarks.dashboard import filling
 
 if TYPE_CHECKING:
     from model.store import Store
@@ -27,7 +27,7 @@ def measured(url: str, store: Store, bundles: Path, contract: str, times: int) -
 
     Raises RuntimeError where a page is not answered with 200.
     """
-    (latest,) = store.recent(Window(), 1)
+    (latest,) = store.recent(filling.FIRST_MOMENT, filling.NOW, 1)
     paths = {
         "24 h": "/dashboard?span=24h",
         "7 d": "/dashboard?span=7d",

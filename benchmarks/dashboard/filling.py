@@ -14,7 +14,7 @@ from model.derived.tables import input_name
 from model.findings import Findings
 from model.measured import Decision, Measured, Span
 from model.testing import good_rows
-from model.truth import Truth, Window
+from model.truth import Truth
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 NOW: Final = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)  # pages are about the time until now
 DAYS: Final = 30
+FIRST_MOMENT: Final = NOW - timedelta(days=DAYS)
 BLOCK: Final = 20_000  # rows that are copied
 COPIES: Final = 50  # a statement
 FIRST: Final = 100_000  # of the numbers that copies begin with
@@ -56,7 +57,7 @@ def _block(step: timedelta) -> Iterator[dict[str, Any]]:
         is_online = place % 4 > 0
         yield {
             "prediction_id": f"{place:08}",
-            "created_at": NOW - timedelta(days=DAYS) + place * step,
+            "created_at": FIRST_MOMENT + place * step,
             "origin": "online" if is_online else "batch",
             "version": VERSIONS[place % 2],
             "key": f"key-{place}",
@@ -92,7 +93,7 @@ def _copy(store: Store, places: range, step: timedelta) -> None:
             sa.text(
                 f"INSERT INTO {table.name} ({', '.join(names)}) SELECT {values} "  # noqa: S608 - our own names
                 f"FROM ({numbers}) AS copies CROSS JOIN {table.name} WHERE created_at < :until"
-            ).bindparams(sa.bindparam("until", NOW - timedelta(days=DAYS) + BLOCK * step, sa.DateTime(timezone=True)))
+            ).bindparams(sa.bindparam("until", FIRST_MOMENT + BLOCK * step, sa.DateTime(timezone=True)))
         )
 
 
@@ -103,7 +104,7 @@ def _forget_counts(connection: sa.Connection) -> None:
 
 def said(store: Store) -> None:
     """Truth of a tenth of the first rows and of the last ones, figures of DAYS days, decisions."""
-    latest = [one.prediction_id for one in store.recent(Window(), 500)]
+    latest = [one.prediction_id for one in store.recent(FIRST_MOMENT, NOW, 500)]
     store.add_truths(Truth("prediction_id", identity, 1, NOW, NOW) for identity in latest[::2])
     findings = Findings(store, contract)
     for day in range(DAYS):

@@ -18,7 +18,6 @@ from model.errors import ModelError, StoreError, bounded
 from model.findings import Findings
 from model.shares import shares
 from model.store import Store
-from model.truth import Window
 
 if TYPE_CHECKING:
     from model.contract import Contract
@@ -80,7 +79,7 @@ def _read(
     changes = troubles.read("The audit", lambda: versions.changes(registry, since)) or []
     whole = now - WHOLE_HOURS if now - since > SPAN_BY_HOURS else since
     traffic = troubles.stored("Traffic", lambda: store.traffic(since, now, whole)) or []
-    recent = troubles.stored("Predictions", lambda: store.recent(Window(since, now), MOST_RECENT)) or []
+    recent = troubles.stored("Predictions", lambda: store.recent(since, now, MOST_RECENT)) or []
     _note_uncounted(troubles, store, since)
     figures, is_all = troubles.stored("Figures", lambda: _figures(_found(findings), champion, since, now)) or ([], True)
     if not is_all:

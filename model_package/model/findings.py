@@ -9,21 +9,18 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 
 import sqlalchemy as sa
 
-from model.derived.findings import LONGEST_WHY, decisions, latest_ends, measures
+from model.derived.findings import LONGEST_WHY, NUMBERS, decisions, latest_ends, measures, of_inputs, over_time
 from model.errors import bounded
 from model.growth import grow
-from model.measured import DRIFT, FAULTS, SHAPES, Action, Decision, Measured, Span
+from model.measured import Action, Decision, Measured, Span
 from model.stored import in_utc
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from model.contract import Contract
     from model.store import Store
 
-NUMBERS: Final = ("value", "low", "high", "expected", "threshold")
-MOMENTS: Final = ("since", "until")
-PLAIN: Final = ("version", *MOMENTS, "measure", "subject", *NUMBERS, "rows", "alarm", "why")
 SHARE_DIGITS: Final = 9
 MOST_FIGURES: Final = 10_000  # of an answer about a stretch of time
 
@@ -40,6 +37,10 @@ class Findings:
         self._store = store
         metadata = sa.MetaData()
         self._measures, self._decisions = measures(contract, metadata), decisions(contract, metadata)
+        # Built once, asked with parameters: to build them anew takes as long as the database needs to answer.
+        self._over_time = over_time(self._measures)
+        self._ends = {own: latest_ends(self._measures, of_version=own) for own in (False, True)}
+        self._of_inputs = {own: of_inputs(self._measures, of_version=own) for own in (False, True)}
         with store.transaction() as connection:
             grow(connection, metadata)
 
@@ -71,7 +72,8 @@ class Findings:
         Of more than MOST_FIGURES, the latest windows are given, whole ones. Without shares.
         """
         with self._store.reading() as connection:
-            return self._plain(connection, self._measures.c.measure.in_(measures), *self._inside(since, until))
+            wanted = {"measures": list(measures), "since": _utc(since), "until": _utc(until), "most": MOST_FIGURES + 1}
+            return _plain_figures(connection.execute(self._over_time, wanted).all())
 
     def latest(
         self, since: datetime, until: datetime, windows: int, version: str | None = None
@@ -80,33 +82,16 @@ class Findings:
 
         Of each column its SHAPES, and what else of it alarms. The earliest first, bounded, and without shares.
         """
-        table, inside = self._measures, self._inside(since, until, version)
+        wanted = {"since": _utc(since), "until": _utc(until), **({} if version is None else {"version": version})}
+        is_own = version is not None
         with self._store.reading() as connection:
-            ends = list(connection.execute(latest_ends(table, _utc(since), _utc(until), version, windows)).scalars())
+            ends = list(connection.execute(self._ends[is_own], {**wanted, "most": windows}).scalars())
             if not ends:
                 return [], True
-            # A window has five figures of a column, of which few are these: there is an index for either kind.
-            shapes = table.c.measure.in_(SHAPES)
-            alarms = sa.and_(table.c.alarm, table.c.measure.in_((DRIFT | FAULTS) - SHAPES))
-            return self._plain(connection, sa.or_(shapes, alarms), *inside, table.c.until >= ends[-1])
-
-    def _inside(self, since: datetime, until: datetime, version: str | None = None) -> list[sa.ColumnElement[bool]]:
-        table = self._measures
-        of_version = [] if version is None else [table.c.version == version]
-        return [table.c.until > _utc(since), table.c.until <= _utc(until), *of_version]
-
-    def _plain(self, connection: sa.Connection, *where: sa.ColumnElement[bool]) -> tuple[list[Measured], bool]:
-        """Figures without shares, the earliest window first, of whole windows; and whether these are all."""
-        table = self._measures
-        # A page's thousands of figures have a few windows: each moment is read from its text once.
-        names = [sa.type_coerce(table.c[name], sa.String) if name in MOMENTS else table.c[name] for name in PLAIN]
-        latest_first = [table.c[name].desc() for name in ("until", "since", "version", "measure", "subject")]
-        query = sa.select(*names).where(*where).order_by(*latest_first).limit(MOST_FIGURES + 1)
-        found = list(_plain_figures(connection.execute(query).all()))[::-1]
-        if len(found) <= MOST_FIGURES:
-            return found, True
-        cut = found[0].span.until
-        return [one for one in found if one.span.until > cut], False
+            found = connection.execute(
+                self._of_inputs[is_own], {**wanted, "first_end": ends[-1], "most": MOST_FIGURES + 1}
+            )
+            return _plain_figures(found.all())
 
     def shares(self, version: str) -> dict[str, tuple[float, ...]]:
         """Of a version's latest window, by subject: the shares by the bins of the reference."""
@@ -166,16 +151,24 @@ def _figure(row: sa.RowMapping) -> Measured:
     return Measured(span=Span(in_utc(row["since"]), in_utc(row["until"])), **said, **numbers, shares=shares)
 
 
-def _plain_figures(rows: Iterable[Sequence[Any]]) -> Iterator[Measured]:
-    """Of the columns PLAIN, moments as the driver has them: text in SQLite."""
+def _plain_figures(rows: Sequence[Sequence[Any]]) -> tuple[list[Measured], bool]:
+    """Rows of the columns PLAIN, the latest first -> figures of whole windows, the earliest first; whether it is all.
+
+    Moments are as the driver has them.
+    """
     spans: dict[tuple[Any, Any], Span] = {}
-    for version, since, until, measure, subject, *rest in rows:
+    found = []
+    for version, since, until, measure, subject, *rest in reversed(rows):
         span = spans.get((since, until))
         if span is None:
             span = spans[since, until] = Span(_moment(since), _moment(until))
         # Of what is left, `why` and others are never NULL: only numbers become NaN.
-        values: list[Any] = [math.nan if value is None else value for value in rest]
-        yield Measured(version, span, measure, subject, *values)
+        values: list[Any] = [math.nan if value is None else value for value in rest] if None in rest else rest
+        found.append(Measured(version, span, measure, subject, *values))
+    if len(found) <= MOST_FIGURES:
+        return found, True
+    cut = found[0].span.until
+    return [one for one in found if one.span.until > cut], False
 
 
 def _moment(said: datetime | str) -> datetime:

@@ -51,6 +51,8 @@ class Store:
         metadata = sa.MetaData()
         self._table, self._truths = predictions(contract, metadata), truths(contract, metadata)
         self._traffic = Traffic(contract, self._table)
+        # Built once, asked with parameters: to build it takes longer than a database needs to answer.
+        self._recent = joins.joined(joins.latest(self._table), self._truths, EVERYTHING)
         self._held = threading.local()
 
     def __enter__(self) -> Self:
@@ -103,11 +105,11 @@ class Store:
         with self.reading() as connection:
             return self._traffic.read(connection, since, until, since if whole_since is None else whole_since)
 
-    def recent(self, window: Window, most: int) -> list[Recent]:
-        """The latest predictions of a window with what proved true, the latest first."""
-        query = joins.joined(joins.latest(self._table, window, most), self._truths, EVERYTHING)
+    def recent(self, since: datetime, until: datetime, most: int) -> list[Recent]:
+        """The latest predictions made from `since` to before `until` with what proved true, the latest first."""
+        wanted = {"since": since.astimezone(UTC), "until": until.astimezone(UTC), "most": most}
         with self.reading() as connection:
-            return recent(self._contract, connection.execute(query).all())
+            return recent(self._contract, connection.execute(self._recent, wanted).all())
 
     def count(self, **where: str) -> int:
         """How many predictions there are, e.g. `count(version="...", origin="...")`."""

@@ -36,6 +36,9 @@ class Traffic:
         self._predictions = predictions
         self._hours = tables.traffic(contract, predictions.metadata)
         self._counted = tables.counted(contract, predictions.metadata)
+        # Built once, asked with parameters: three dozen columns take a while to name.
+        self._since = sa.select(self._counted.c.since)
+        self._by_hour, self._by_part = tables.by_hour(self._hours), tables.by_part_of_day(self._hours)
 
     # ------------------------------------------------------------------------------------- counting
 
@@ -50,10 +53,9 @@ class Traffic:
 
     def since(self, connection: sa.Connection, *, is_writing: bool = False) -> datetime | None:
         """From when on all predictions have been counted; None: all. It stays so until a writer's transaction ends."""
-        query = sa.select(self._counted.c.since)
-        found = connection.execute(query).scalar_one_or_none()
+        found = connection.execute(self._since).scalar_one_or_none()
         if found is not None and is_writing:  # once all are counted, that stays so
-            found = connection.execute(query.with_for_update(read=True)).scalar_one_or_none()
+            found = connection.execute(self._since.with_for_update(read=True)).scalar_one_or_none()
         return None if found is None else in_utc(found)
 
     def noted(self, since: datetime | None) -> list[sa.Label[Any]]:
@@ -84,8 +86,7 @@ class Traffic:
 
     def count_earlier(self, connection: sa.Connection) -> int:
         """Count the latest fifty thousand or so of the predictions that have not been; returns how many there were."""
-        query = sa.select(self._counted.c.since).with_for_update()
-        since = connection.execute(query).scalar_one_or_none()
+        since = connection.execute(self._since.with_for_update()).scalar_one_or_none()
         if since is None:
             return 0
         since, made = in_utc(since), self._predictions.c.created_at
@@ -108,16 +109,14 @@ class Traffic:
 
         Those before `whole_since` by quarters of a day: a month of them need not be added up by whoever draws it.
         """
-        hour = self._hours.c.hour
-        inside = (hour >= since.astimezone(UTC), hour < until.astimezone(UTC))
         whole = tables.quarter_of(whole_since)
-        earlier = tables.by_part_of_day(self._hours, *inside, hour < whole)
-        later = sa.select(self._hours).where(*inside, hour >= whole)
+        first, end = since.astimezone(UTC), until.astimezone(UTC)
+        parts = [(self._by_hour, max(first, whole), end), (self._by_part, first, min(whole, end))]
         found: list[HourOfTraffic] = []
-        for query in (later, earlier) if since < whole else (later,):
-            latest = [query.selected_columns[name].desc() for name in tables.KEYS]
-            rows = connection.execute(query.order_by(*latest).limit(MOST_HOURS - len(found))).all()
-            found += [self._hour(row) for row in rows]
+        for query, begin, before in parts:
+            if begin < before:
+                wanted = {"since": begin, "until": before, "most": MOST_HOURS - len(found)}
+                found += [self._hour(row) for row in connection.execute(query, wanted).all()]
         return found[::-1]
 
     def _hour(self, row: Sequence[Any]) -> HourOfTraffic:

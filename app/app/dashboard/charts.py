@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from app.dashboard import figures
 from app.dashboard.canvas import (
+    Box,
     Plot,
     Scale,
     circle,
@@ -20,6 +21,8 @@ from app.dashboard.canvas import (
     nice_ticks,
     path,
     rect,
+    rects,
+    table_rows,
     telling,
     time_axis,
     tooltip,
@@ -43,10 +46,15 @@ MOST_ROWS: Final = 400  # of a table behind a chart
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The same in words."""
+    """The same in words. rows: each as long as the head."""
 
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+
+    @property
+    def body(self) -> Markup:
+        """The rows as HTML, the first cell of each a header of its row."""
+        return table_rows(self.rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,30 +137,30 @@ def _bars(
     ticks = nice_ticks(0, max(totals.values(), default=1) or 1, 4)
     up, across = plot.up(0, ticks[-1]), _times(board, plot)
     parts = [grid(plot, up, ticks, [_thousands(tick) for tick in ticks]), time_axis(plot, board.since, board.now)]
-    for _, rows_of in groupby(sorted(counts.items()), key=lambda item: item[0][0]):
-        parts.append(_stack(plot, list(rows_of), (across, up), width, paint))
+    stacked = _stacked(counts, (across, up), width, paint)
+    if plot.is_for_phones:
+        parts.append(rects(box for _, box in stacked))
+    else:
+        parts += [rect(*box, tooltip(_told_bar(at, version, counts))) for (at, version), box in stacked]
     said = f"{sum(totals.values()):,} predictions from {moment(board.since)} to {moment(board.now)} UTC"
     return plot.drawing("Traffic", said, *parts, *_promotions(board, plot))
 
 
-def _stack(
-    plot: Plot,
-    rows_of: list[tuple[tuple[datetime, str], int]],
-    scales: tuple[Scale, Scale],
-    width: timedelta,
-    paint: dict[str, str],
-) -> Markup:
+def _stacked(
+    counts: dict[tuple[datetime, str], int], scales: tuple[Scale, Scale], width: timedelta, paint: dict[str, str]
+) -> Iterator[tuple[tuple[datetime, str], Box]]:
+    """The bars of the versions of each moment, one upon the other."""
     across, up = scales
-    at, below = rows_of[0][0][0], 0
-    left, right = across(at.timestamp()), across((at + width).timestamp())
-    parts = []
-    for (_, version), rows in rows_of:
-        said = f"{moment(at)} UTC, {figures.short(version)}: {rows:,} predictions"
-        told = () if plot.is_for_phones else (tooltip(said),)
-        top, wide = up(below + rows), max(0.6, right - left - 0.8)
-        parts.append(rect(paint[version], left + 0.4, top, wide, max(0.0, up(below) - top), *told))
-        below += rows
-    return joined(parts)
+    for at, of_moment in groupby(sorted(counts), key=lambda key: key[0]):
+        left, right, below = across(at.timestamp()), across((at + width).timestamp()), 0
+        for key in of_moment:
+            top, wide = up(below + counts[key]), max(0.6, right - left - 0.8)
+            yield key, (paint[key[1]], left + 0.4, top, wide, max(0.0, up(below) - top))
+            below += counts[key]
+
+
+def _told_bar(at: datetime, version: str, counts: dict[tuple[datetime, str], int]) -> str:
+    return f"{moment(at)} UTC, {figures.short(version)}: {counts[at, version]:,} predictions"
 
 
 def _times(board: Board, plot: Plot) -> Scale:
@@ -237,8 +245,8 @@ def _by_version(found: Sequence[Measured]) -> list[list[Measured]]:
 
 
 def _place(one: Measured, scales: tuple[Scale, Scale], value: float) -> tuple[float, float]:
-    middle = one.span.since + (one.span.until - one.span.since) / 2
-    return scales[0](middle.timestamp()), scales[1](value)
+    middle = (one.span.since.timestamp() + one.span.until.timestamp()) / 2
+    return scales[0](middle), scales[1](value)
 
 
 def _band(part: Sequence[Measured], scales: tuple[Scale, Scale]) -> Markup:
@@ -259,24 +267,20 @@ def _line(part: Sequence[Measured], scales: tuple[Scale, Scale], kind: str) -> M
 
 
 def _dots(plot: Plot, found: Sequence[Measured], scales: tuple[Scale, Scale], kind: str, word: str) -> Markup:
-    dots = [(one, _dot(one, scales, kind)) for one in found]
+    placed = [(one, *_place(one, scales, one.value)) for one in found]
     if plot.is_for_phones:
-        return joined(dot for _, dot in dots)
-    return joined(_told_dot(one, dot, scales, word) for one, dot in dots)
+        return joined(_dot(one, x, y, kind) for one, x, y in placed)
+    return joined(telling(_told_dot(one, word), _dot(one, x, y, kind), circle("near", x, y, 9)) for one, x, y in placed)
 
 
-def _dot(one: Measured, scales: tuple[Scale, Scale], kind: str) -> Markup:
-    x, y = _place(one, scales, one.value)
-    alarm = " alarm" if one.alarm else ""
-    return circle(f"dot {kind}{alarm}", x, y, 4.5 if one.alarm else 2.6)
+def _dot(one: Measured, x: float, y: float, kind: str) -> Markup:
+    return circle(f"dot {kind} alarm", x, y, 4.5) if one.alarm else circle(f"dot {kind}", x, y, 2.6)
 
 
-def _told_dot(one: Measured, dot: Markup, scales: tuple[Scale, Scale], word: str) -> Markup:
-    x, y = _place(one, scales, one.value)
+def _told_dot(one: Measured, word: str) -> str:
     value, interval, expected, rows = _numbers(one)
     where = f"{figures.told(one.span)}, {figures.short(one.version)}"
-    words = f"{where}: {word} {value} ({interval}; {expected} in training; {rows} rows)"
-    return telling(words, dot, circle("near", x, y, 9))
+    return f"{where}: {word} {value} ({interval}; {expected} in training; {rows} rows)"
 
 
 # ------------------------------------------------------------------------------------------- lines

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _VERSION: Final = re.compile(r"(\d{4})(\d{2})(\d{2})T\d{6}Z-([0-9a-z]{4,})")
 MOST_VERSION: Final = 24
+_TOLD: Final = DRIFT | FAULTS
 
 
 def decisive(contract: Contract) -> str:
@@ -101,31 +102,23 @@ def shift(one: Measured) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Drifting:
-    """One column in one window: its drift figure, and whether anything else of it alarms."""
+    """One column in one window: its drift figure, and what else of it alarms.
+
+    shift: see `shift`; 0 where nothing was measured. drifts: whether its drift alarms.
+    is_faulty: whether values are missing that should not be, or forbidden.
+    """
 
     main: Measured | None
-    others: tuple[Measured, ...]
-
-    @property
-    def shift(self) -> float:
-        """See `shift`; 0 where nothing was measured."""
-        return shift(self.main) if self.main is not None else 0.0
-
-    @property
-    def drifts(self) -> bool:
-        """Whether its drift alarms."""
-        return any(one.alarm and one.measure in DRIFT for one in (self.main, *self.others) if one is not None)
-
-    @property
-    def is_faulty(self) -> bool:
-        """Whether values are missing that should not be, or forbidden."""
-        return any(one.alarm and one.measure in FAULTS for one in self.others)
+    alarms: tuple[Measured, ...]
+    shift: float
+    drifts: bool
+    is_faulty: bool
 
     @property
     def why(self) -> str:
         """What alarms in a sentence each, or what was measured."""
-        said = [one.why for one in (self.main, *self.others) if one is not None and one.alarm]
-        return "; ".join(said) or (self.main.why if self.main is not None else "not measured")
+        said = "; ".join([one.why for one in self.alarms])
+        return said or (self.main.why if self.main is not None else "not measured")
 
 
 def by_column(board: Board) -> dict[str, Drifting]:
@@ -153,8 +146,11 @@ def _by_column(board: Board, found: list[Measured]) -> dict[str, Drifting]:
 
 def _drifting(found: list[Measured]) -> Drifting:
     main = next((one for one in reversed(found) if one.measure in SHAPES), None)
-    others = [one for one in found if one is not main and one.measure in DRIFT | FAULTS]
-    return Drifting(main, tuple(others))
+    alarms: tuple[Measured, ...] = () if main is None or not main.alarm else (main,)
+    alarms += tuple(one for one in found if one.alarm and one is not main and one.measure in _TOLD)
+    measures = {one.measure for one in alarms}
+    moved = shift(main) if main is not None else 0.0
+    return Drifting(main, alarms, moved, not measures.isdisjoint(DRIFT), not measures.isdisjoint(FAULTS))
 
 
 def ranked(drifts: dict[str, Drifting]) -> list[str]:

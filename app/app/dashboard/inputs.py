@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from app.dashboard import figures
-from app.dashboard.canvas import DAY, Plot, circle, element, joined, moment, path, rect, telling, tooltip
+from app.dashboard.canvas import DAY, Plot, circle, element, joined, moment, path, rect, rects, telling, tooltip
 from app.dashboard.charts import Chart, Table, both
 from model.board import LATENCY_EDGES_MS, SCORE_BINS, Shares
 from model.errors import bounded
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
+    from app.dashboard.canvas import Box
     from app.dashboard.figures import Drifting
     from model.board import Board, HourOfTraffic
     from model.measured import Span
@@ -79,10 +80,6 @@ def _map(plot: Plot, names: Sequence[str], cells: dict[Span, dict[str, Drifting]
                 y=y + 14,
             )
         )
-        for place, span in enumerate(spans):
-            found = cells[span].get(name)
-            if found is not None and found.main is not None:
-                parts.append(_cell(plot, found, (plot.left + place * step, y, step), f"{name}, {figures.told(span)}"))
         worth = f"{now[name].shift:.2f}"
         parts.append(
             element(
@@ -93,6 +90,14 @@ def _map(plot: Plot, names: Sequence[str], cells: dict[Span, dict[str, Drifting]
                 y=y + 14,
             )
         )
+    of_windows = [(place, span, cells[span]) for place, span in enumerate(spans)]
+    boxes = [
+        _Cell(name, span, found[name], plot.left + place * step, plot.top + line * ROW, step)
+        for line, name in enumerate(names)
+        for place, span, found in of_windows
+        if name in found and found[name].main is not None
+    ]
+    parts += _cells(plot, boxes)
     parts.append(_days(plot, spans, step))
     drifting = [name for name in names if now[name].drifts]
     said = f"{len(drifting)} of {len(names)} drift in the latest window: {', '.join(drifting) or 'none'}"
@@ -103,14 +108,34 @@ def _emphasis(found: Drifting) -> str:
     return "strong" if found.drifts or found.is_faulty else ""
 
 
-def _cell(plot: Plot, found: Drifting, place: tuple[float, float, float], which: str) -> Markup:
-    x, y, step = place
-    box = rect(heat(found), x + 0.75, y + 1, max(1.0, step - 1.5), ROW - 2, rx=2.5)
-    mark = [circle("fault", x + step / 2, y + ROW / 2, 3)] if found.is_faulty else []
+class _Cell(NamedTuple):
+    """A column in a window, and where it is drawn. width: of it and of the gap beside it."""
+
+    name: str
+    span: Span
+    found: Drifting
+    x: float
+    y: float
+    width: float
+
+    @property
+    def box(self) -> Box:
+        return heat(self.found), self.x + 0.75, self.y + 1, max(1.0, self.width - 1.5), ROW - 2
+
+    @property
+    def mark(self) -> list[Markup]:
+        return [circle("fault", self.x + self.width / 2, self.y + ROW / 2, 3)] if self.found.is_faulty else []
+
+    @property
+    def words(self) -> str:
+        moved = f"moved by {self.found.shift:.2f} standard deviations"
+        return f"{self.name}, {figures.told(self.span)}: {moved}. {self.found.why}"
+
+
+def _cells(plot: Plot, cells: Sequence[_Cell]) -> list[Markup]:
     if plot.is_for_phones:
-        return joined([box, *mark])
-    words = f"{which}: moved by {found.shift:.2f} standard deviations. {found.why}"
-    return telling(words, box, *mark)
+        return [rects(cell.box for cell in cells), *(mark for cell in cells for mark in cell.mark)]
+    return [telling(cell.words, rect(*cell.box, rx=2.5), *cell.mark) for cell in cells]
 
 
 def heat(found: Drifting) -> str:

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 
 from model.derived.tables import identifier
+from model.measured import DRIFT, FAULTS, SHAPES
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from model.contract import Contract
 
 LONGEST_WHY: Final = 500
+NUMBERS: Final = ("value", "low", "high", "expected", "threshold")
+MOMENTS: Final = ("since", "until")
+PLAIN: Final = ("version", *MOMENTS, "measure", "subject", *NUMBERS, "rows", "alarm", "why")
 MOMENT: Final = sa.DateTime(timezone=True)
 
 
@@ -23,7 +25,6 @@ def measures(contract: Contract, metadata: sa.MetaData) -> sa.Table:
     shares: of a distribution, a JSON list of the window's shares by the bins of its reference; else NULL.
     """
     name = identifier(f"measures_{contract.name}")
-    numbers = ("value", "low", "high", "expected", "threshold")
     return sa.Table(
         name,
         metadata,
@@ -32,7 +33,7 @@ def measures(contract: Contract, metadata: sa.MetaData) -> sa.Table:
         sa.Column("until", MOMENT, primary_key=True),
         sa.Column("measure", sa.String(100), primary_key=True),
         sa.Column("subject", sa.String(200), primary_key=True),
-        *(sa.Column(name, sa.Double, nullable=True) for name in numbers),
+        *(sa.Column(name, sa.Double, nullable=True) for name in NUMBERS),
         sa.Column("rows", sa.BigInteger, nullable=False),
         sa.Column("alarm", sa.Boolean, nullable=False),
         sa.Column("why", sa.String(LONGEST_WHY), nullable=False),
@@ -46,21 +47,50 @@ def measures(contract: Contract, metadata: sa.MetaData) -> sa.Table:
     )
 
 
-def latest_ends(table: sa.Table, since: datetime, until: datetime, version: str | None, most: int) -> sa.Select[Any]:
+def latest_ends(table: sa.Table, *, of_version: bool) -> sa.Select[Any]:
     """The last `most` different moments (after `since`, up to `until`) at which windows end, the latest first.
 
     One step through the index for each, however many figures a window has: DISTINCT would read all of them.
+    Parameters: since, until, most; with `of_version` also version, else of all versions.
     """
     end = table.c.until
-    of_version = [] if version is None else [table.c.version == version]
-    last = sa.select(end).where(end > since, *of_version).order_by(end.desc()).limit(1)
-    first = sa.select(last.where(end <= until).scalar_subquery().label("until"), sa.literal(1).label("place"))
-    ends = first.cte("ends", recursive=True)
+    own = [table.c.version == sa.bindparam("version")] if of_version else []
+    last = sa.select(end).where(end > sa.bindparam("since"), *own).order_by(end.desc()).limit(1)
+    newest = last.where(end <= sa.bindparam("until")).scalar_subquery()
+    ends = sa.select(newest.label("until"), sa.literal(1).label("place")).cte("ends", recursive=True)
     # One upper bound alone: of two, SQLite may take the farther one for its index.
     before = last.where(end < ends.c.until).correlate(ends).scalar_subquery()
-    more = sa.select(before, ends.c.place + 1).where(ends.c.until.is_not(None), ends.c.place < most)
+    more = sa.select(before, ends.c.place + 1).where(ends.c.until.is_not(None), ends.c.place < sa.bindparam("most"))
     ends = ends.union_all(more)
     return sa.select(ends.c.until).where(ends.c.until.is_not(None)).order_by(ends.c.place)
+
+
+def over_time(table: sa.Table) -> sa.Select[Any]:
+    """Figures (`plain`) of the parameter `measures`, a list."""
+    return plain(table, table.c.measure.in_(sa.bindparam("measures", expanding=True)))
+
+
+def of_inputs(table: sa.Table, *, of_version: bool) -> sa.Select[Any]:
+    """Figures (`plain`) of each column: its SHAPES, and what else of it alarms, from the parameter `first_end` on.
+
+    With `of_version`, of the parameter version alone.
+    """
+    # A window has five figures of a column, of which few are these: there is an index for either kind.
+    shapes = table.c.measure.in_(SHAPES)
+    alarms = sa.and_(table.c.alarm, table.c.measure.in_((DRIFT | FAULTS) - SHAPES))
+    own = [table.c.version == sa.bindparam("version")] if of_version else []
+    return plain(table, sa.or_(shapes, alarms), table.c.until >= sa.bindparam("first_end"), *own)
+
+
+def plain(table: sa.Table, *where: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """The columns PLAIN of the windows that end after `since` and up to `until`, the latest `most` rows; latest first.
+
+    These three are parameters. Moments are as the driver has them, text in SQLite: thousands of figures have few.
+    """
+    names = [sa.type_coerce(table.c[name], sa.String) if name in MOMENTS else table.c[name] for name in PLAIN]
+    inside = (table.c.until > sa.bindparam("since"), table.c.until <= sa.bindparam("until"))
+    latest_first = [table.c[name].desc() for name in ("until", "since", "version", "measure", "subject")]
+    return sa.select(*names).where(*inside, *where).order_by(*latest_first).limit(sa.bindparam("most"))
 
 
 def decisions(contract: Contract, metadata: sa.MetaData) -> sa.Table:

@@ -47,12 +47,15 @@ def known(predictions: sa.Table, truths: sa.Table, window: Window, most: int) ->
     return query.where(query.selected_columns["truth"].is_not(None)).order_by(*latest).limit(most)
 
 
-def latest(predictions: sa.Table, window: Window, most: int) -> sa.FromClause:
-    """What `joined` joins when only the latest of a window are asked for: no truth of the others is looked up."""
+def latest(predictions: sa.Table) -> sa.FromClause:
+    """What `joined` joins when only the latest `most` from `since` to before `until` are asked for, three parameters.
+
+    No truth of the others is looked up.
+    """
     made = predictions.c.created_at
+    inside = (made >= sa.bindparam("since"), made < sa.bindparam("until"))
     # By the moment alone, whose index gives them: beside another column, a batch's million equal moments are sorted.
-    some = sa.select(predictions).where(*inside(predictions, window)).order_by(made.desc()).limit(most)
-    return some.subquery("latest")
+    return sa.select(predictions).where(*inside).order_by(made.desc()).limit(sa.bindparam("most")).subquery("latest")
 
 
 def counts(predictions: sa.Table, truths: sa.Table, window: Window) -> sa.Select[Any]:

@@ -95,12 +95,23 @@ def quarter_of(moment: datetime) -> datetime:
     return found.replace(hour=found.hour // HOURS_A_PART * HOURS_A_PART, minute=0, second=0, microsecond=0)
 
 
-def by_part_of_day(hours: sa.Table, *where: sa.ColumnElement[bool]) -> sa.Select[Any]:
-    """The columns of the table `traffic_<contract name>`, its hours added up by quarters of a day."""
+def by_hour(hours: sa.Table) -> sa.Select[Any]:
+    """The latest `most` rows of the hours from `since` to before `until`, three parameters; the latest first."""
+    return _latest(sa.select(hours), hours)
+
+
+def by_part_of_day(hours: sa.Table) -> sa.Select[Any]:
+    """The same columns with the same parameters, the hours added up by quarters of a day."""
     part = PartOf(hours.c.hour).label("hour")
     keys = [part, *(hours.c[name] for name in KEYS[1:])]
     sums = [SumOf(column).label(column.name) for column in hours.columns if column.name not in KEYS]
-    return sa.select(*keys, *sums).where(*where).group_by(*keys)
+    return _latest(sa.select(*keys, *sums).group_by(*keys), hours)
+
+
+def _latest(query: sa.Select[Any], hours: sa.Table) -> sa.Select[Any]:
+    inside = (hours.c.hour >= sa.bindparam("since"), hours.c.hour < sa.bindparam("until"))
+    latest_first = [query.selected_columns[name].desc() for name in KEYS]
+    return query.where(*inside).order_by(*latest_first).limit(sa.bindparam("most"))
 
 
 def added(table: sa.Table, statement: Any) -> Any:  # noqa: ANN401 - either dialect's insertion, which share no class
