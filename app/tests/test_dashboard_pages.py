@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from app.dashboard import charts, figures, inputs, pages, summary, trial
+from app.dashboard import calibration, charts, figures, inputs, pages, summary, trial
 from app.dashboard.canvas import Scale, element, moments, nice_ticks, rects, table_rows
 from app.dashboard.verdict import verdict
 from model.board import Board, HourOfTraffic
@@ -251,6 +251,18 @@ def test_bars_add_up_to_the_traffic_and_have_the_versions_colours() -> None:
     assert sum(int(row[2].replace(",", "")) for row in chart.table.rows) == online
     assert charts.colours(MONTH) == {NEW: "v0", OLD: "v1"}
     assert f"{sum(one.rows for one in MONTH.traffic) - online:,} rows in batches" in chart.note
+
+
+def test_what_came_true_stands_beside_what_the_scores_promise() -> None:
+    """The interval is that of scipy.stats.binomtest(3, 148).proportion_ci(method="wilson")."""
+    assert calibration.wilson(3 / 148, 148) == pytest.approx((0.0069172942692422475, 0.057896748595794134), rel=1e-3)
+    assert calibration.wilson(0, 10)[0] == 0 < calibration.wilson(0, 10)[1] < calibration.wilson(1, 10)[0] + 0.3
+    chart = calibration.reliability(MONTH)
+    assert chart is not None
+    assert chart.wide.count('class="dot measured"') == chart.wide.count('class="whisker"') == 10
+    assert chart.table.rows[0] == ("0.334", "24.3%", "18.1% to 31.8%")
+    assert "until 18 Nov 00:00" in chart.note
+    assert calibration.reliability(replace(MONTH, reliability=None)) is None
 
 
 def test_no_line_of_quality_joins_two_versions_and_the_promotion_is_marked() -> None:

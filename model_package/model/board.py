@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from model.challenger import Shadowing
 from model.contract import Contract
-from model.measured import Decision, Measured
+from model.measured import Decision, Measured, Span
 
 SCORE_BINS: Final = 20  # equal ones, from 0 to 1; a regression's scores are not counted by bin
 LATENCY_EDGES_MS: Final = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0)  # inner edges
@@ -73,6 +73,21 @@ class Shares:
 
 
 @dataclass(frozen=True, slots=True)
+class Reliability:
+    """Whether what a version's scores promised came true in a window, by tenths of its rows, the highest scores first.
+
+    rows: with truth, in all tenths. scores, shares: each tenth's mean score and share of outcomes, each [10].
+    An outcome is the positive class (binary), or that the answer was right (multiclass).
+    """
+
+    version: str
+    span: Span
+    rows: int
+    scores: tuple[float, ...]
+    shares: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class VersionOfModel:
     """A bundle. metrics: name -> (value, low, high) on its hold-out. card: its model card, Markdown."""
 
@@ -104,7 +119,8 @@ class Board:
     traffic: the earliest hour first. figures: of all versions, the earliest window first: of OVER_TIME, those of all
     windows since then; of each column its shape and what alarms, in the latest MOST_WINDOWS and the champion's latest.
     decisions, versions, changes, recent: the latest first.
-    shares: of the champion. trouble: sentences about what could not be read (the store does not answer, ...).
+    shares: of the champion. reliability: of its latest window that had truth.
+    trouble: sentences about what could not be read (the store does not answer, ...).
     """
 
     contract: Contract
@@ -120,3 +136,4 @@ class Board:
     shares: list[Shares] = field(default_factory=list)
     trouble: tuple[str, ...] = ()
     challenger: Shadowing | None = None
+    reliability: Reliability | None = None

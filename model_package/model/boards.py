@@ -86,8 +86,9 @@ def _read(
         troubles.said.append("There are too many figures for one page: those of the earlier windows are left out.")
     decisions = troubles.stored("Decisions", lambda: _found(findings).decisions(MOST_DECISIONS, since=since)) or []
     drawn = _shares(troubles, contract, findings, registry, champion)
+    borne_out = champion and troubles.stored("Reliability", lambda: _found(findings).reliability(champion))
     parts = (traffic, figures, decisions, bundles, changes, recent, drawn)
-    return Board(contract, now, since, champion, *parts, tuple(troubles.said), challenger)
+    return Board(contract, now, since, champion, *parts, tuple(troubles.said), challenger, borne_out or None)
 
 
 def _found(findings: Findings | None) -> Findings:

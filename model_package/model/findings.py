@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 
 import sqlalchemy as sa
 
+from model.board import Reliability
 from model.derived.findings import LONGEST_WHY, NUMBERS, decisions, latest_ends, measures, of_inputs, over_time
 from model.errors import bounded
 from model.growth import grow
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from model.contract import Contract
     from model.store import Store
 
+CALIBRATION: Final = "calibration_error"  # whose shares are by tenths of the rows
 SHARE_DIGITS: Final = 9
 MOST_FIGURES: Final = 10_000  # of an answer about a stretch of time
 
@@ -96,7 +98,7 @@ class Findings:
     def shares(self, version: str) -> dict[str, tuple[float, ...]]:
         """Of a version's latest window, by subject: the shares by the bins of the reference."""
         table = self._measures
-        own = table.c.version == version
+        own = sa.and_(table.c.version == version, table.c.measure != CALIBRATION)
         last = sa.select(table.c.until).where(own).order_by(table.c.until.desc()).limit(1).scalar_subquery()
         query = sa.select(table.c.subject, table.c.shares, table.c.since).where(own, table.c.until == last)
         ordered = query.where(table.c.shares.is_not(None)).order_by(table.c.since.desc())
@@ -105,6 +107,19 @@ class Findings:
             for subject, shares, _ in connection.execute(ordered):
                 found.setdefault(subject, tuple(json.loads(shares)))
         return found
+
+    def reliability(self, version: str) -> Reliability | None:
+        """How scores were borne out in a version's latest window that had truth; None before there was one."""
+        table = self._measures
+        own = (table.c.version == version, table.c.measure == CALIBRATION, table.c.shares.is_not(None))
+        query = sa.select(table.c.since, table.c.until, table.c.rows, table.c.shares).where(*own)
+        with self._store.reading() as connection:
+            found = connection.execute(query.order_by(table.c.until.desc(), table.c.since.desc()).limit(1)).first()
+        if found is None:
+            return None
+        said = json.loads(found.shares)
+        span = Span(in_utc(found.since), in_utc(found.until))
+        return Reliability(version, span, found.rows, tuple(said[::2]), tuple(said[1::2]))
 
     def latest_versions(self, most: int) -> list[str]:
         """The versions that have been measured, the one with the latest window first."""

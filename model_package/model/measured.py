@@ -36,7 +36,8 @@ class Span:
 class Measured:
     """A figure of a window (`model.steps.figure.Figure`), and whose it is. NaN where there is no such number.
 
-    shares: of a distribution, the window's shares by the bins of its reference; else empty.
+    shares: of a distribution, the window's shares by the bins of its reference; of the calibration error, mean score
+    and share of outcomes of each tenth of the rows, in turn, the highest scores first; else empty.
     """
 
     version: str

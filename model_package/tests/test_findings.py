@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from model.board import Reliability
 from model.contracts import find
 from model.errors import StoreError
 from model.findings import Findings
@@ -96,6 +97,18 @@ def test_shares_of_a_distribution_are_kept_with_its_figure_and_those_of_the_late
         assert [one.shares for one in findings.of("shared", 2)] == [(0.5, 0.5), (), (0.25, 0.75), ()]
         assert findings.shares("shared") == {"tempo": (0.25, 0.75)}
         assert findings.shares("unknown") == {}
+
+
+@pytest.mark.services
+def test_how_scores_were_borne_out_is_that_of_a_versions_latest_window_with_truth(url: str) -> None:
+    with Store(url, TRACKS) as store:
+        findings = Findings(store, TRACKS)
+        for day, shares in enumerate(((0.5, 0.4, 0.1, 0.2), (0.6, 0.7, 0.1, 0.0), ())):
+            error = replace(figure(day, 0.1, "true", "calibration_error", ""), shares=shares)
+            findings.replace("true", span(day), [error, replace(figure(day, 0.1, "true"), shares=(1.0,))])
+        rows = figure(1, 0.1).rows
+        assert findings.reliability("true") == Reliability("true", span(1), rows, (0.6, 0.1), (0.7, 0.0))
+        assert findings.reliability("unknown") is None
 
 
 @pytest.mark.services

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from odd_contract import ODD
 from sklearn import metrics as sk
+from sklearn.calibration import calibration_curve
 
 from model import Category, Contract, Integer, Number
 from model.contracts import find, shipped
@@ -309,6 +310,20 @@ def test_a_calibration_learns_from_the_hold_out_as_from_the_folds() -> None:
     remembered = remember(contract, good_frame(contract, 400), found, answered, 0.1)
     assert remembered.calibration == calibrate(np.r_[truth, later], np.r_[scores, fresh])
     assert remembered.calibration != calibrate(truth, scores)
+
+
+def test_the_calibration_error_says_how_often_the_truth_came_by_tenths_of_the_scores() -> None:
+    truth, _, scores = served()
+    window_ = monitor.Window({}, (scores > 0.1).astype(int), scores, truth.astype(int))
+    frame, shares = monitor.measure_all(CONTRACTS["reggaeton"], of_scores(), window_)
+    told = np.reshape(shares["calibration_error", ""], (10, 2))
+    observed, promised = calibration_curve(truth, scores, n_bins=10, strategy="quantile")
+    assert told == pytest.approx(np.column_stack([promised, observed])[::-1])
+    without_noise = np.sqrt(np.mean((observed - promised) ** 2))
+    row = frame[frame["measure"] == "calibration_error"].iloc[0]
+    assert without_noise * 0.98 < row["value"] < without_noise
+    few = monitor.Window({}, np.ones(9, dtype=int), np.full(9, 0.5), np.ones(9, dtype=int))
+    assert ("calibration_error", "") not in monitor.measure_all(CONTRACTS["reggaeton"], of_scores(), few)[1]
 
 
 def test_an_estimate_says_its_interval_in_its_sentence() -> None:

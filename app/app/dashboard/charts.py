@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 WIDE: Final = Plot(620, 236)
 NARROW: Final = Plot(340, 220, left=36, is_for_phones=True)
+LOW: Final = (Plot(620, 160), Plot(340, 150, left=36, is_for_phones=True))
 MOST_VERSIONS: Final = 4  # drawn in colours of their own
 MOST_BARS: Final = 124
 MIDNIGHT: Final = datetime(2000, 1, 1, tzinfo=UTC)  # bars begin at whole hours, and quarters of days
@@ -315,8 +316,7 @@ def line(board: Board, title: str, note: str, found: Sequence[Measured]) -> Char
         parts.append(_dots(plot, found, scales, "measured", title.lower()))
         return plot.drawing(title, _told(found, title.lower()), *parts)
 
-    low = Plot(400, 150, left=36), Plot(340, 150, left=36, is_for_phones=True)
-    wide, narrow = both(draw, *low)
+    wide, narrow = both(draw, *LOW)
     head = ("window until (UTC)", "version", "value", "95 % interval", "in training", "rows")
     rows = tuple((moment(one.span.until), figures.short(one.version), *_numbers(one)) for one in found)
     return Chart(

@@ -29,7 +29,7 @@ EFFECTS: Final = (0.2, 0.5, 0.8)  # small, medium and large shifts (Cohen 1988)
 MOST_SHOWN: Final = 9
 MOST_NAME: Final = {True: 20, False: 14}
 ONE_DAY: Final = 24
-_LOW: Final = (Plot(400, 150, 8, 12, 8, 22), Plot(340, 140, 8, 12, 8, 22, is_for_phones=True))
+_LOW: Final = (Plot(620, 160, 8, 12, 8, 22), Plot(340, 140, 8, 12, 8, 22, is_for_phones=True))
 
 
 # ---------------------------------------------------------------------------------------- heat map

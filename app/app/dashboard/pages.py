@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from app.dashboard import charts, figures, inputs, summary
+from app.dashboard import calibration, charts, inputs, summary
 from app.dashboard.canvas import moment
 from app.dashboard.reading import SPANS
 from app.dashboard.verdict import verdict
@@ -56,16 +56,10 @@ def overview(board: Board, span: str, refused: Refused, **words: Any) -> bytes: 
         over_time=[charts.traffic(board), charts.quality(board)],
         drift=inputs.drift(board),
         distributions=inputs.distributions(board),
-        below=[inputs.scores(board), *_calibration(board), inputs.latencies(board)],
+        below=[inputs.scores(board), calibration.reliability(board), calibration.error(board), inputs.latencies(board)],
         versions=summary.versions(board),
         shadowing=summary.shadowing(board),
         history=summary.history(board),
         asked=summary.asked(board),
         **words,
     )
-
-
-def _calibration(board: Board) -> list[charts.Chart | None]:
-    found = figures.series(board, "calibration_error")
-    note = "how far scores miss the observed shares; 0 is perfect"
-    return [charts.line(board, "Calibration error", note, found)]

@@ -22,7 +22,7 @@ MOMENT: Final = sa.DateTime(timezone=True)
 def measures(contract: Contract, metadata: sa.MetaData) -> sa.Table:
     """The table `measures_<contract name>`: one row for each figure; NULL where `Figure` has NaN.
 
-    shares: of a distribution, a JSON list of the window's shares by the bins of its reference; else NULL.
+    shares: a JSON list of what `Measured.shares` says; NULL where that is empty.
     """
     name = identifier(f"measures_{contract.name}")
     return sa.Table(

@@ -6,6 +6,7 @@ An outcome is what the score speaks of: the positive class came true (binary), o
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -78,12 +79,17 @@ def calibration_error(came: NDArray[np.bool_], scores: Floats) -> float:
     """Root mean squared gap between score and observed share, in tenths of the rows, less noise (Kumar 2019)."""
     if len(scores) < MOST_BINS:
         return NOTHING
-    squares = 0.0
-    order = np.argsort(-scores, kind="stable")
-    for part in np.array_split(order, MOST_BINS):
-        share, count = came[part].mean(), len(part)
-        squares += count * ((share - scores[part].mean()) ** 2 - share * (1 - share) / max(1, count - 1))
-    return float(np.sqrt(max(0.0, squares / len(scores))))
+    rows, means, shares = reliability(came, scores)
+    squares = rows * ((shares - means) ** 2 - shares * (1 - shares) / np.maximum(1, rows - 1))
+    return float(np.sqrt(max(0.0, squares.sum() / len(scores))))
+
+
+def reliability(came: NDArray[np.bool_], scores: Floats) -> tuple[Floats, Floats, Floats]:
+    """Of each tenth of the rows, the highest scores first: how many, their mean score, the share of outcomes [10]."""
+    parts = np.array_split(np.argsort(-scores, kind="stable"), MOST_BINS)
+    told = [(len(part), scores[part].mean(), came[part].mean()) for part in parts]
+    rows, means, shares = np.asarray(told, dtype=np.float64).T
+    return rows, means, shares
 
 
 # --------------------------------------------------------------- does the truth follow as it did: concept
@@ -178,4 +184,8 @@ def _error(judge: Judge, reference: Reference, came: NDArray[np.bool_], scores: 
     expected, limit = NOTHING if before is None else before.value, NOTHING if said is None else said
     why = f"scores miss the observed shares by {shown(value)} over {len(came):,} rows, {shown(expected)} in training"
     alarm = value > limit and judge.speaks("calibration_error", len(came))
-    return Figure("calibration_error", "", value, NOTHING, NOTHING, expected, limit, len(came), alarm, why)
+    figure = Figure("calibration_error", "", value, NOTHING, NOTHING, expected, limit, len(came), alarm, why)
+    if len(scores) < MOST_BINS:
+        return figure
+    _, means, shares = reliability(came, scores)
+    return replace(figure, shares=tuple(np.column_stack([means, shares]).ravel().tolist()))

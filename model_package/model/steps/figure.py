@@ -21,7 +21,8 @@ class Figure:
     expected: the same in training; threshold: beyond it, `value` alarms. NaN where there is none.
     rows: how many rows the value comes from.
     why: one plain sentence.
-    shares: of a distribution, the window's shares by the bins of its reference [bins]; no column of the frame.
+    shares: of a distribution, the window's shares by the bins of its reference [bins]; of the calibration error, mean
+    score and share of outcomes of each tenth of the rows, in turn [20]. No column of the frame.
     """
 
     measure: str

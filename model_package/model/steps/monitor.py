@@ -47,7 +47,7 @@ def measure(contract: Contract, reference: Reference, window: Window) -> pd.Data
 
 
 def measure_all(contract: Contract, reference: Reference, window: Window) -> tuple[pd.DataFrame, Shares]:
-    """What `measure` gives, and the window's shares by bin of each figure of a distribution."""
+    """What `measure` gives, and the shares by bin of each figure that has them (`Figure.shares`)."""
     # Values that no float64 can square are somebody's, and no reason to fail: what comes of them is NaN.
     with np.errstate(over="ignore", invalid="ignore"):
         found = list(figures(contract, reference, window))

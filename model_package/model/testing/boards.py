@@ -11,7 +11,17 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from model.board import LATENCY_EDGES_MS, SCORE_BINS, Board, Change, HourOfTraffic, Recent, Shares, VersionOfModel
+from model.board import (
+    LATENCY_EDGES_MS,
+    SCORE_BINS,
+    Board,
+    Change,
+    HourOfTraffic,
+    Recent,
+    Reliability,
+    Shares,
+    VersionOfModel,
+)
 from model.challenger import Shadowing
 from model.derived.request import example_request
 from model.measured import Decision, Measured, Span
@@ -53,6 +63,7 @@ def month(contract: Contract, *, now: datetime = NOW, days: int = DAYS) -> Board
         changes=[replace(one, at=one.at + shift) for one in _changes()],
         recent=[replace(one, at=one.at + shift) for one in _recent(contract, chance)],
         shares=list(_shares(contract)),
+        reliability=_reliability(contract, shift),
         challenger=Shadowing(CHALLENGER, SHADOWED + shift, 1_204, 3, now - timedelta(minutes=1)),
     )
 
@@ -68,7 +79,7 @@ def troubled(contract: Contract, *, now: datetime = NOW) -> Board:
     """The store does not answer: what the registry knows, and a sentence that says so."""
     whole = month(contract, now=now)
     trouble = ("The prediction store does not answer: traffic, figures and decisions are missing.",)
-    return replace(whole, traffic=[], figures=[], decisions=[], recent=[], shares=[], trouble=trouble)
+    return replace(whole, traffic=[], figures=[], decisions=[], recent=[], shares=[], reliability=None, trouble=trouble)
 
 
 def _moved(one: Measured, shift: timedelta) -> Measured:
@@ -183,6 +194,16 @@ def _quality(contract: Contract, span: Span, said: Any, began: float, chance: ra
                 threshold=0.02,
                 why="the truth by score differs from training by 0.004, within 0.02",
             )
+
+
+def _reliability(contract: Contract, shift: timedelta) -> Reliability | None:
+    """Scores that promise too much at the upper end."""
+    if contract.target.task == "regression":
+        return None
+    scores = (0.334, 0.089, 0.037, 0.019, 0.011, 0.006, 0.004, 0.002, 0.001, 0.0004)
+    shares = (0.243, 0.074, 0.034, 0.027, 0.0, 0.007, 0.0, 0.0, 0.0, 0.0)
+    until = NOW.replace(hour=0) - TRUTH_IS_LATE + shift
+    return Reliability(NEW, Span(until - timedelta(days=1), until), 1_480, scores, shares)
 
 
 def _shares(contract: Contract) -> Iterator[Shares]:
