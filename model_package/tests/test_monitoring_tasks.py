@@ -152,7 +152,7 @@ def test_an_old_model_is_decided_on_once_and_the_decision_is_kept_with_its_reaso
 
     assert (first["retrain"], second["retrain"]) == (True, False)
     assert "400 days old" in first["reason"]
-    assert "A training was decided on" in second["reason"]
+    assert "A training was decided at" in second["reason"]
     assert [one.action for one in decisions(tmp_path)] == ["keep", "retrain"]
     assert {(one.version, one.who) for one in decisions(tmp_path)} == {(version, "ada")}
 

@@ -188,7 +188,7 @@ def _hindrance(trainings: Trainings, now: datetime, policy: Policy, asking: Aski
     if not policy.may_retrain and asking is None:
         return "Training is not to be started by evidence (MODEL_RETRAIN=never); there would be reason to."
     if _recent(trainings.decided, now, policy):
-        return f"A training was decided on at {_moment(trainings.decided)}: no other one for {_hours(policy)}."
+        return f"A training was decided at {_moment(trainings.decided)}: no other one for {_hours(policy)}."
     if _recent(trainings.newest_bundle, now, policy):
         return f"A bundle was trained at {_moment(trainings.newest_bundle)}: no other one for {_hours(policy)}."
     return ""

@@ -287,7 +287,7 @@ def _reasons(at: datetime, quiet: tuple[str, ...]) -> tuple[Any, tuple[str, ...]
     if at.date() == (NOW - timedelta(days=1)).date():
         return "retrain", (drift,)
     if at.date() == NOW.date():
-        return "keep", ("A training was decided on at 2026-11-21 02:00 UTC: no other one for 72 hours.", drift)
+        return "keep", ("A training was decided at 2026-11-21 02:00 UTC: no other one for 72 hours.", drift)
     if at.date() == PROMOTED.date():
         return "retrain", ("ana asked for a training at 2026-11-09 15:12 UTC: 400 newly labelled tracks.",)
     return "keep", quiet
