@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 
-from model.testing.exhaustive import times
-
 ROOT = Path(__file__).resolve().parents[2]
 if not (ROOT / "benchmarks").is_dir():
     pytest.skip("needs the checkout: its benchmarks/", allow_module_level=True)
@@ -24,13 +22,13 @@ pytestmark = pytest.mark.unmeasured  # benchmarks are no part of what ships
 
 TINY = Scale(
     models=1,
-    repeats=times(1, at_most=2),
+    repeats=1,
     many=(3_000,),
     judged=(3_000,),
     judged_repeats=1,
-    windows=times(5, at_most=10),
+    windows=5,
     sizes=(200, 3_000),
-    trials=times(3, at_most=6),
+    trials=3,
     estimate_rows=(10_000,),
     interval_rows=(2_000,),
     cost_rows=((2_000, 60.0),),

@@ -18,6 +18,7 @@ from model.errors import BundleDamaged, BundleError, BundleNotFound
 from model.registry import Registry
 from model.signature import make_pair, read_public_keys, signer
 from model.testing.bundles import quick_bundle, quick_training
+from model.testing.exhaustive import at_length
 from model.testing.moments import Moment, moments, some
 from model.testing.programs import needed_program, unmeasured
 
@@ -167,8 +168,7 @@ WRITES = "write,fsync,rename,mkdir"
 
 
 @pytest.mark.services
-@pytest.mark.parametrize("step", [6, pytest.param(1, marks=pytest.mark.exhaustive)])
-def test_a_kill_at_any_write_leaves_a_champion_that_loads(tmp_path: Path, step: int) -> None:
+def test_a_kill_at_any_write_leaves_a_champion_that_loads(tmp_path: Path) -> None:
     """Kill -9 at the 1st, 2nd, ... last system call that writes, of writing a bundle and promoting it."""
     strace = [needed_program("strace"), "-f", "--seccomp-bpf", "-qq"]
     job = prepare_job(tmp_path)
@@ -181,7 +181,7 @@ def test_a_kill_at_any_write_leaves_a_champion_that_loads(tmp_path: Path, step: 
         inject = "inject={}:signal=SIGKILL:when={}".format(*moment)
         return write_and_promote(tmp_path, job, [*strace, "-e", inject, "-o", "/dev/null"])
 
-    chosen = some(every, step)
+    chosen = some(every, 1 if at_length() else 6)
     with ThreadPoolExecutor(2) as pool:
         outcomes = list(pool.map(killed, chosen))
     assert [moment for moment, (status, _) in zip(chosen, outcomes, strict=True) if status == 0] == []

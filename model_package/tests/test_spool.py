@@ -23,6 +23,7 @@ from model.contracts import find
 from model.errors import SpoolBroken, SpoolFull, StoreError
 from model.spool import SpoolWriter, segment, writer
 from model.spool.reader import Reader, position, set_position, texts
+from model.testing.exhaustive import at_length
 from model.testing.moments import Moment, moments, some
 from model.testing.programs import needed_program
 
@@ -335,15 +336,14 @@ def injected(
         yield from pool.map(run, some(every, step))
 
 
-AT_LENGTH = pytest.mark.exhaustive
+EACH = 1 if at_length() else 4  # of the moments at which it may be struck
 
 
 @pytest.mark.services
-@pytest.mark.parametrize("step", [4, pytest.param(1, marks=AT_LENGTH)])
-def test_a_kill_at_any_write_loses_nothing_that_was_acknowledged(strace: str, tmp_path: Path, step: int) -> None:
+def test_a_kill_at_any_write_loses_nothing_that_was_acknowledged(strace: str, tmp_path: Path) -> None:
     """Kill -9 at the 1st, 2nd, ... system call that writes, of a run over several segments."""
     reached, statuses = set(), []
-    for moment, status, said, folder in injected(strace, tmp_path, "signal=SIGKILL", WRITES, step):
+    for moment, status, said, folder in injected(strace, tmp_path, "signal=SIGKILL", WRITES, EACH):
         acknowledged = {place for what, place in said if what == "kept"}
         assert acknowledged <= places(folder), moment
         reached.add(len(acknowledged))
@@ -356,11 +356,7 @@ def test_a_kill_at_any_write_loses_nothing_that_was_acknowledged(strace: str, tm
 @pytest.mark.services
 @pytest.mark.parametrize(
     ("error", "calls", "step"),
-    [
-        ("EIO", "fdatasync,fsync", 1),
-        ("ENOSPC", "pwrite64,write", 4),
-        pytest.param("ENOSPC", "pwrite64,write", 1, marks=AT_LENGTH),
-    ],
+    [("EIO", "fdatasync,fsync", 1), ("ENOSPC", "pwrite64,write", EACH)],
 )
 def test_a_writer_whose_disk_failed_once_never_acknowledges_again(
     strace: str, tmp_path: Path, error: str, calls: str, step: int
