@@ -9,22 +9,27 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from model import versions
 from model.board import MOST_WINDOWS, OVER_TIME, SPAN_BY_HOURS, WHOLE_HOURS, Board, Shares
+from model.derived.traffic import quarter_of
+from model.earlier import Earlier
 from model.errors import ModelError, StoreError, bounded
 from model.findings import Findings
 from model.shares import shares
 from model.store import Store
 
 if TYPE_CHECKING:
+    from model.board import HourOfTraffic
     from model.contract import Contract
     from model.measured import Measured
     from model.registry import Registry
 
 MOST_RECENT: Final = 50
+HOUR: Final = timedelta(hours=1)
 MOST_DECISIONS: Final = 100
 T = TypeVar("T")
 
@@ -55,56 +60,100 @@ class _Troubles:
 
 
 def read_board(
-    contract: Contract, store: Store, findings: Findings | None, registry: Registry, since: datetime, now: datetime
+    contract: Contract,
+    store: Store,
+    findings: Findings | None,
+    registry: Registry,
+    since: datetime,
+    now: datetime,
+    earlier: Earlier | None = None,
 ) -> Board:
     """Everything of a page.
 
     findings: None where their tables could not be made. registry: keep one, it remembers the bundles that were read.
-    since, now: with a zone. Raises nothing that a store, a registry or a bundle could be the reason of.
+    since, now: with a zone.
+    earlier: keep one too, and of more than SPAN_BY_HOURS what lies WHOLE_HOURS back is as it was a minute ago at the
+    earliest. None: everything is read. Raises nothing that a store, a registry or a bundle could be the reason of.
     """
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(StoreError):  # each part will say so
             stack.enter_context(store.at_once())
-        return _read(contract, store, findings, registry, since, now)
+        return _read(contract, _Past(store, findings, since, now, earlier or Earlier(0)), registry)
 
 
-def _read(
-    contract: Contract, store: Store, findings: Findings | None, registry: Registry, since: datetime, now: datetime
-) -> Board:
-    troubles = _Troubles()
+def _read(contract: Contract, past: _Past, registry: Registry) -> Board:
+    troubles, store, since, now = _Troubles(), past.store, past.since, past.now
     champion = troubles.read("The champion", registry.champion_or_none)
     bundles, damaged = troubles.read("Versions", lambda: versions.versions(registry, champion)) or ([], [])
     troubles.said += damaged
     challenger = troubles.read("The challenger", registry.shadowing)
     changes = troubles.read("The audit", lambda: versions.changes(registry, since)) or []
-    whole = now - WHOLE_HOURS if now - since > SPAN_BY_HOURS else since
-    traffic = troubles.stored("Traffic", lambda: store.traffic(since, now, whole)) or []
+    traffic = troubles.stored("Traffic", past.traffic) or []
     recent = troubles.stored("Predictions", lambda: store.recent(since, now, MOST_RECENT)) or []
     _note_uncounted(troubles, store, since)
-    figures, is_all = troubles.stored("Figures", lambda: _figures(_found(findings), champion, since, now)) or ([], True)
+    figures, is_all = troubles.stored("Figures", lambda: past.figures(champion)) or ([], True)
     if not is_all:
         troubles.said.append("There are too many figures for one page: those of the earlier windows are left out.")
-    decisions = troubles.stored("Decisions", lambda: _found(findings).decisions(MOST_DECISIONS, since=since)) or []
-    drawn = _shares(troubles, contract, findings, registry, champion)
-    borne_out = champion and troubles.stored("Reliability", lambda: _found(findings).reliability(champion))
+    decisions = troubles.stored("Decisions", lambda: past.findings().decisions(MOST_DECISIONS, since=since)) or []
+    drawn = _shares(troubles, contract, past, registry, champion)
+    borne_out = champion and troubles.stored("Reliability", lambda: past.findings().reliability(champion))
     parts = (traffic, figures, decisions, bundles, changes, recent, drawn)
     return Board(contract, now, since, champion, *parts, tuple(troubles.said), challenger, borne_out or None)
 
 
-def _found(findings: Findings | None) -> Findings:
-    if findings is None:
-        raise StoreError("the store has no tables of figures yet")
-    return findings
+class _Past:
+    """What the store knows of a stretch of time, in two parts: what lies days back, and what has happened since."""
+
+    def __init__(
+        self, store: Store, findings: Findings | None, since: datetime, now: datetime, earlier: Earlier
+    ) -> None:
+        self.store, self.since, self.now = store, since, now
+        self._found, self._earlier = findings, earlier
+        # By whole hours, so that the same is asked for a while.
+        self._first = since.replace(minute=0, second=0, microsecond=0)
+        self._edge = quarter_of(now - WHOLE_HOURS) if now - since > SPAN_BY_HOURS else None
+
+    def findings(self) -> Findings:
+        if self._found is None:
+            raise StoreError("the store has no tables of figures yet")
+        return self._found
+
+    def traffic(self) -> list[HourOfTraffic]:
+        edge = self._edge
+        if edge is None:
+            return self.store.traffic(self.since, self.now)
+        first = self._first if self._first == self.since else self._first + HOUR
+        earlier = self._earlier.get(("traffic", first, edge), lambda: self.store.traffic(first, edge, edge))
+        return [*earlier, *self.store.traffic(edge, self.now)]
+
+    def figures(self, champion: str | None) -> tuple[list[Measured], bool]:
+        findings, since, now = self.findings(), self.since, self.now
+        begin = since if self._edge is None else self._first
+        over_time, is_all = self._measured("over time", begin, partial(findings.over_time, OVER_TIME))
+        ends = findings.last_ends(since, now, MOST_WINDOWS)
+        found, is_all_found = self._measured("inputs", before(ends[-1]), findings.of_inputs) if ends else ([], True)
+        if champion is not None and not any(one.version == champion for one in found):
+            # Others have answered since: what the champion was last seen with is still what is known of it.
+            for end in findings.last_ends(since, now, 1, champion):
+                found = [*findings.of_inputs(before(end), end, champion)[0], *found]
+        inside = [one for one in over_time if one.span.until > since]
+        return sorted([*inside, *found], key=lambda one: one.span.until), is_all and is_all_found
+
+    def _measured(
+        self, what: str, since: datetime, read: Callable[[datetime, datetime], tuple[list[Measured], bool]]
+    ) -> tuple[list[Measured], bool]:
+        """The figures that `read` gives of windows that end after `since`, and whether these are all."""
+        edge = self._edge
+        if edge is None or edge <= since:
+            return read(since, self.now)
+        earlier, is_all = self._earlier.get((what, since, edge), lambda: read(since, edge))
+        later, is_all_later = read(edge, self.now)
+        return ([*earlier, *later], is_all) if is_all_later else (later, False)
 
 
-def _figures(findings: Findings, champion: str | None, since: datetime, now: datetime) -> tuple[list[Measured], bool]:
-    over_time, is_all = findings.over_time(OVER_TIME, since, now)
-    of_inputs, is_all_of_inputs = findings.latest(since, now, MOST_WINDOWS)
-    if champion is not None and not any(one.version == champion for one in of_inputs):
-        # Others have answered since: what the champion was last seen with is still what is known of it.
-        of_inputs = [*findings.latest(since, now, 1, champion)[0], *of_inputs]
-    found = sorted([*over_time, *of_inputs], key=lambda one: one.span.until)
-    return found, is_all and is_all_of_inputs
+def before(moment: datetime) -> datetime:
+    """The last moment before another one: stretches of time do not hold the moment that they begin at."""
+    return moment - timedelta(microseconds=1)
 
 
 def _note_uncounted(troubles: _Troubles, store: Store, since: datetime) -> None:
@@ -116,11 +165,11 @@ def _note_uncounted(troubles: _Troubles, store: Store, since: datetime) -> None:
 
 
 def _shares(
-    troubles: _Troubles, contract: Contract, findings: Findings | None, registry: Registry, champion: str | None
+    troubles: _Troubles, contract: Contract, past: _Past, registry: Registry, champion: str | None
 ) -> list[Shares]:
     if champion is None:
         return []
-    now = troubles.stored("Shares", lambda: _found(findings).shares(champion)) or {}
+    now = troubles.stored("Shares", lambda: past.findings().shares(champion)) or {}
     remembered = troubles.read("The champion's reference", lambda: versions.reference(registry, champion))
     return [] if remembered is None else list(shares(contract, remembered, now))
 
@@ -137,13 +186,14 @@ class Boards:
         self._registry = registry
         self._store = Store(url, contract)
         self._findings: Findings | None = None
+        self._earlier = Earlier()
         self._opening = threading.Lock()
 
     def read(self, since: datetime, now: datetime | None = None) -> Board:
         """A board of what has happened since then."""
         self._open()
         moment = datetime.now(UTC) if now is None else now
-        return read_board(self._contract, self._store, self._findings, self._registry, since, moment)
+        return read_board(self._contract, self._store, self._findings, self._registry, since, moment, self._earlier)
 
     def _open(self) -> None:
         with self._opening:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, get_args
 import sqlalchemy as sa
 
 from model.board import Reliability
-from model.derived.findings import LONGEST_WHY, NUMBERS, decisions, latest_ends, measures, of_inputs, over_time
+from model.derived.findings import LONGEST_WHY, NUMBERS, decisions, last_ends, measures, of_inputs, over_time
 from model.errors import bounded
 from model.growth import grow
 from model.measured import Action, Decision, Measured, Span
@@ -41,7 +41,7 @@ class Findings:
         self._measures, self._decisions = measures(contract, metadata), decisions(contract, metadata)
         # Built once, asked with parameters: to build them anew takes as long as the database needs to answer.
         self._over_time = over_time(self._measures)
-        self._ends = {own: latest_ends(self._measures, of_version=own) for own in (False, True)}
+        self._ends = {own: last_ends(self._measures, of_version=own) for own in (False, True)}
         self._of_inputs = {own: of_inputs(self._measures, of_version=own) for own in (False, True)}
         with store.transaction() as connection:
             grow(connection, metadata)
@@ -77,23 +77,25 @@ class Findings:
             wanted = {"measures": list(measures), "since": _utc(since), "until": _utc(until), "most": MOST_FIGURES + 1}
             return _plain_figures(connection.execute(self._over_time, wanted).all())
 
-    def latest(
-        self, since: datetime, until: datetime, windows: int, version: str | None = None
-    ) -> tuple[list[Measured], bool]:
-        """How the inputs of the latest windows were: those with the last `windows` ends, of one version or of all.
+    def last_ends(self, since: datetime, until: datetime, most: int, version: str | None = None) -> list[datetime]:
+        """The last `most` moments after `since` and up to `until` at which windows end, the latest first.
 
-        Of each column its SHAPES, and what else of it alarms. The earliest first, bounded, and without shares.
+        version: whose; None: of all.
         """
-        wanted = {"since": _utc(since), "until": _utc(until), **({} if version is None else {"version": version})}
-        is_own = version is not None
+        own = {} if version is None else {"version": version}
+        wanted = {"since": _utc(since), "until": _utc(until), "most": most, **own}
         with self._store.reading() as connection:
-            ends = list(connection.execute(self._ends[is_own], {**wanted, "most": windows}).scalars())
-            if not ends:
-                return [], True
-            found = connection.execute(
-                self._of_inputs[is_own], {**wanted, "first_end": ends[-1], "most": MOST_FIGURES + 1}
-            )
-            return _plain_figures(found.all())
+            return [in_utc(end) for end in connection.execute(self._ends[bool(own)], wanted).scalars()]
+
+    def of_inputs(self, since: datetime, until: datetime, version: str | None = None) -> tuple[list[Measured], bool]:
+        """How the inputs were in windows that end after `since` and up to `until`.
+
+        Of each column its SHAPES, and what else alarms of it; the earliest first, bounded as `over_time`, no shares.
+        """
+        own = {} if version is None else {"version": version}
+        wanted = {"since": _utc(since), "until": _utc(until), "most": MOST_FIGURES + 1, **own}
+        with self._store.reading() as connection:
+            return _plain_figures(connection.execute(self._of_inputs[bool(own)], wanted).all())
 
     def shares(self, version: str) -> dict[str, tuple[float, ...]]:
         """Of a version's latest window, by subject: the shares by the bins of the reference."""

@@ -17,6 +17,7 @@ from model.board import OVER_TIME, Board
 from model.boards import Boards, read_board
 from model.contracts import find
 from model.derived.tables import input_name
+from model.earlier import MOST_KEPT, Earlier
 from model.findings import Findings
 from model.measured import SHAPES, Decision, Measured, Span
 from model.registry import Registry
@@ -31,6 +32,9 @@ from model.truth import Truth
 TRACKS, WINE = find("reggaeton").contract, find("wine").contract
 SINCE = datetime(2026, 3, 1, tzinfo=UTC)
 NOW = SINCE + timedelta(hours=30)
+LOUD = Measured(
+    "v1", Span(SINCE, NOW), "psi", "tempo", 0.5, math.nan, math.nan, 0.0, 0.1, 7, alarm=True, why="it drifted"
+)
 
 
 @pytest.fixture(scope="module")
@@ -208,6 +212,61 @@ def test_traffic_of_a_month_is_told_by_hours_for_two_days_and_by_quarters_of_a_d
     days = read_board(TRACKS, store, findings, Registry(tmp_path, TRACKS.name), SINCE, SINCE + timedelta(days=9))
     assert [one.rows for one in days.traffic] == [60, 60]
     store.__exit__(None, None, None)
+
+
+def test_of_a_month_what_lies_days_back_may_be_of_a_minute_ago_and_what_is_later_may_not(tmp_path: Path) -> None:
+    """And where nothing changes, a board with what was kept is the one that is read anew, whenever it is asked for."""
+    url, registry, month = f"sqlite:///{tmp_path}/p.db", Registry(tmp_path, TRACKS.name), timedelta(days=30)
+    old, new = NOW - timedelta(days=9), NOW - timedelta(hours=5)
+    days = [Span(NOW - timedelta(days=ago), NOW - timedelta(days=ago - 1)) for ago in range(40, 0, -1)]
+    with Store(url, TRACKS) as store:
+        findings, earlier = Findings(store, TRACKS), Earlier()
+        for day in days:
+            findings.replace("v1", day, [replace(LOUD, span=day), replace(LOUD, span=day, measure="average_precision")])
+        for begin in (old, new):
+            predict(store, TRACKS, "v1", 100, begin)
+
+        def board(now: datetime, earlier: Earlier | None = None) -> Board:
+            return read_board(TRACKS, store, findings, registry, now - month, now, earlier)
+
+        for minutes in (0, 1, 29, 59, 61, 400, 60 * 24 * 3):
+            now = NOW + timedelta(minutes=minutes)
+            assert board(now, earlier) == board(now)
+        assert sum(hour.rows for hour in board(NOW, earlier).traffic) == 200
+        assert len({one.span for one in board(NOW, earlier).figures if one.measure == "psi"}) == 30
+        for begin in (old, new):
+            predict(store, TRACKS, "v1", 7, begin + timedelta(minutes=7))
+        quieter = replace(LOUD, value=0.2)
+        for day in (days[-9], days[-1]):
+            findings.replace("v1", day, [replace(quieter, span=day)])
+        seen, anew = board(NOW, earlier), board(NOW)
+        assert sum(hour.rows for hour in seen.traffic) == 207
+        assert sum(hour.rows for hour in anew.traffic) == 214
+        assert [one.span for one in seen.figures if one.value == quieter.value] == [days[-1]]
+        assert [one.span for one in anew.figures if one.value == quieter.value] == [days[-9], days[-1]]
+
+
+def test_what_is_kept_is_bounded_in_time_and_number_and_no_error_is() -> None:
+    asked: list[int] = []
+    earlier, now = Earlier(60), Earlier(0)
+
+    def read(what: int) -> int:
+        asked.append(what)
+        return what
+
+    for what in (1, 1, 2, 1):
+        assert earlier.get(what, lambda what=what: read(what)) == what
+    assert asked == [1, 2]
+    for _ in range(2):
+        now.get(3, lambda: read(3))
+    assert asked == [1, 2, 3, 3]
+    for what in range(10, 10 + MOST_KEPT):
+        earlier.get(what, lambda what=what: read(what))
+    earlier.get(1, lambda: read(1))
+    assert asked[-1] == 1
+    with pytest.raises(ZeroDivisionError):
+        earlier.get("broken", lambda: 1 // 0)
+    assert earlier.get("broken", lambda: 4) == 4
 
 
 def test_a_value_that_the_contract_has_gained_stands_among_the_others() -> None:

@@ -136,30 +136,32 @@ def test_a_measure_over_time_is_of_every_version_and_of_the_latest_windows_when_
 
 
 @pytest.mark.services
-def test_of_the_latest_windows_each_column_has_its_shape_and_what_alarms(url: str) -> None:
+def test_of_windows_each_column_has_its_shape_and_what_alarms_and_their_last_ends_are_found(url: str) -> None:
     grown = replace(TRACKS, name="latest")
     with Store(url, grown) as store:
         findings = Findings(store, grown)
-        assert findings.latest(NOON, span(9).until, 3) == ([], True)
+        assert findings.last_ends(NOON, span(9).until, 3) == []
         for day in range(4):
             for version in ("v1", "v2") if day < 2 else ("v1",):
                 quiet = [figure(day, 0.0, version, "missing"), figure(day, 0.0, version, "wasserstein")]
                 shape, loud = figure(day, 0.0, version), figure(day, 0.5, version, "unseen", "mode")
                 findings.replace(version, span(day), [shape, *quiet, loud, figure(day, 0.5, version, "rmse", "")])
+        assert findings.last_ends(NOON, span(9).until, 2) == [span(3).until, span(2).until]
+        assert findings.last_ends(NOON, span(9).until, 9, "v2") == [span(1).until, span(0).until]
+        assert findings.last_ends(span(2).until, span(3).until, 9) == [span(3).until]
 
         def told(found: tuple[list[Measured], bool]) -> list[tuple[Span, str, str]]:
             assert found[1]
             return sorted(((one.span, one.version, one.measure) for one in found[0]), key=str)
 
         both = ("psi", "unseen")
-        assert told(findings.latest(NOON, span(9).until, 2)) == [
+        assert told(findings.of_inputs(span(1).until, span(9).until)) == [
             (span(day), "v1", one) for day in (2, 3) for one in both
         ]
-        assert told(findings.latest(NOON, span(9).until, 1, "v2")) == [(span(1), "v2", one) for one in both]
-        assert told(findings.latest(NOON, span(1).until, 9)) == [
+        assert told(findings.of_inputs(span(0).until, span(9).until, "v2")) == [(span(1), "v2", one) for one in both]
+        assert told(findings.of_inputs(NOON, span(1).until)) == [
             (span(day), version, one) for day in (0, 1) for version in ("v1", "v2") for one in both
         ]
-        assert told(findings.latest(span(2).until, span(9).until, 9)) == [(span(3), "v1", one) for one in both]
 
 
 @pytest.mark.services

@@ -47,7 +47,7 @@ def measures(contract: Contract, metadata: sa.MetaData) -> sa.Table:
     )
 
 
-def latest_ends(table: sa.Table, *, of_version: bool) -> sa.Select[Any]:
+def last_ends(table: sa.Table, *, of_version: bool) -> sa.Select[Any]:
     """The last `most` different moments (after `since`, up to `until`) at which windows end, the latest first.
 
     One step through the index for each, however many figures a window has: DISTINCT would read all of them.
@@ -60,7 +60,9 @@ def latest_ends(table: sa.Table, *, of_version: bool) -> sa.Select[Any]:
     ends = sa.select(newest.label("until"), sa.literal(1).label("place")).cte("ends", recursive=True)
     # One upper bound alone: of two, SQLite may take the farther one for its index.
     before = last.where(end < ends.c.until).correlate(ends).scalar_subquery()
-    more = sa.select(before, ends.c.place + 1).where(ends.c.until.is_not(None), ends.c.place < sa.bindparam("most"))
+    more = sa.select(before, ends.c.place + 1).where(
+        ends.c.until.is_not(None), ends.c.place < sa.bindparam("most", type_=sa.Integer)
+    )
     ends = ends.union_all(more)
     return sa.select(ends.c.until).where(ends.c.until.is_not(None)).order_by(ends.c.place)
 
@@ -71,7 +73,7 @@ def over_time(table: sa.Table) -> sa.Select[Any]:
 
 
 def of_inputs(table: sa.Table, *, of_version: bool) -> sa.Select[Any]:
-    """Figures (`plain`) of each column: its SHAPES, and what else of it alarms, from the parameter `first_end` on.
+    """Figures (`plain`) of each column: its SHAPES, and what else of it alarms.
 
     With `of_version`, of the parameter version alone.
     """
@@ -79,7 +81,7 @@ def of_inputs(table: sa.Table, *, of_version: bool) -> sa.Select[Any]:
     shapes = table.c.measure.in_(SHAPES)
     alarms = sa.and_(table.c.alarm, table.c.measure.in_((DRIFT | FAULTS) - SHAPES))
     own = [table.c.version == sa.bindparam("version")] if of_version else []
-    return plain(table, sa.or_(shapes, alarms), table.c.until >= sa.bindparam("first_end"), *own)
+    return plain(table, sa.or_(shapes, alarms), *own)
 
 
 def plain(table: sa.Table, *where: sa.ColumnElement[bool]) -> sa.Select[Any]:
@@ -90,7 +92,9 @@ def plain(table: sa.Table, *where: sa.ColumnElement[bool]) -> sa.Select[Any]:
     names = [sa.type_coerce(table.c[name], sa.String) if name in MOMENTS else table.c[name] for name in PLAIN]
     inside = (table.c.until > sa.bindparam("since"), table.c.until <= sa.bindparam("until"))
     latest_first = [table.c[name].desc() for name in ("until", "since", "version", "measure", "subject")]
-    return sa.select(*names).where(*inside, *where).order_by(*latest_first).limit(sa.bindparam("most"))
+    return (
+        sa.select(*names).where(*inside, *where).order_by(*latest_first).limit(sa.bindparam("most", type_=sa.Integer))
+    )
 
 
 def decisions(contract: Contract, metadata: sa.MetaData) -> sa.Table:

@@ -55,7 +55,13 @@ def latest(predictions: sa.Table) -> sa.FromClause:
     made = predictions.c.created_at
     inside = (made >= sa.bindparam("since"), made < sa.bindparam("until"))
     # By the moment alone, whose index gives them: beside another column, a batch's million equal moments are sorted.
-    return sa.select(predictions).where(*inside).order_by(made.desc()).limit(sa.bindparam("most")).subquery("latest")
+    return (
+        sa.select(predictions)
+        .where(*inside)
+        .order_by(made.desc())
+        .limit(sa.bindparam("most", type_=sa.Integer))
+        .subquery("latest")
+    )
 
 
 def counts(predictions: sa.Table, truths: sa.Table, window: Window) -> sa.Select[Any]:

@@ -111,7 +111,7 @@ def by_part_of_day(hours: sa.Table) -> sa.Select[Any]:
 def _latest(query: sa.Select[Any], hours: sa.Table) -> sa.Select[Any]:
     inside = (hours.c.hour >= sa.bindparam("since"), hours.c.hour < sa.bindparam("until"))
     latest_first = [query.selected_columns[name].desc() for name in KEYS]
-    return query.where(*inside).order_by(*latest_first).limit(sa.bindparam("most"))
+    return query.where(*inside).order_by(*latest_first).limit(sa.bindparam("most", type_=sa.Integer))
 
 
 def added(table: sa.Table, statement: Any) -> Any:  # noqa: ANN401 - either dialect's insertion, which share no class
