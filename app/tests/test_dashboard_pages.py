@@ -225,6 +225,7 @@ def test_ticks_are_round_and_span_the_values() -> None:
         assert ticks[-1] >= high - 1e-12
         assert 2 <= len(ticks) <= 8
     assert Scale(0, 10, 100, 0)(2.5) == 75
+    assert [Scale(0, 10, 100, 0)(value) for value in (-1, 11, float("nan"))] == [100, 0, 0]
     assert [word for _, word in moments(NOW - timedelta(hours=24), NOW, 4)] == ["00:00", "06:00", "12:00", "18:00"]
 
 

@@ -109,8 +109,8 @@ class _Past:
     ) -> None:
         self.store, self.since, self.now = store, since, now
         self._found, self._earlier = findings, earlier
-        # By whole hours, so that the same is asked for a while.
-        self._first = since.replace(minute=0, second=0, microsecond=0)
+        # By whole hours (UTC, as traffic is), so that the same is asked for a while.
+        self._first = since.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
         self._edge = quarter_of(now - WHOLE_HOURS) if now - since > SPAN_BY_HOURS else None
 
     def findings(self) -> Findings:

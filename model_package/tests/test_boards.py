@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -232,6 +232,8 @@ def test_of_a_month_what_lies_days_back_may_be_of_a_minute_ago_and_what_is_later
         for minutes in (0, 1, 29, 59, 61, 400, 60 * 24 * 3):
             now = NOW + timedelta(minutes=minutes)
             assert board(now, earlier) == board(now)
+            elsewhere = now.astimezone(timezone(timedelta(hours=5, minutes=30)))
+            assert board(elsewhere, earlier) == board(now)
         assert sum(hour.rows for hour in board(NOW, earlier).traffic) == 200
         assert len({one.span for one in board(NOW, earlier).figures if one.measure == "psi"}) == 30
         for begin in (old, new):

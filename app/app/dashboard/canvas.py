@@ -123,7 +123,7 @@ class Scale:
         if not self.high > self.low:
             return (self.start + self.end) / 2
         share = (value - self.low) / (self.high - self.low)
-        share = 0.0 if share < 0 else min(share, 1.0)
+        share = 0.0 if share < 0 else min(1.0, share)  # in this order also of what is no number
         return self.start + share * (self.end - self.start)
 
 
